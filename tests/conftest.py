@@ -1,0 +1,73 @@
+"""What the tests need from the machine, and an honest account of what was left out for want of it.
+
+`real` tests need the public files (GSAN_INBOX, or shared/data beside the checkout), `browser` tests need Chromium.
+Where a need is not met the test is left out and named at the end; with GSAN_COMPLETE=1 leaving anything out is a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+COMPLETE = os.environ.get("GSAN_COMPLETE") == "1"
+LEFT_OUT: Counter[str] = Counter()
+
+
+def real_files() -> Path | None:
+    """The folder of real public files, or None."""
+    given = os.environ.get("GSAN_INBOX")
+    place = Path(given).expanduser().absolute() if given else ROOT.parent / "shared" / "data"
+    return place if (place / "SOURCES.md").is_file() else None
+
+
+NEEDS = {
+    "real": (real_files, "the real public files: set GSAN_INBOX to the folder that holds SOURCES.md"),
+    "browser": (lambda: shutil.which("chromium"), "Chromium: install the package `chromium`"),
+}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker, (found, need) in NEEDS.items():
+        if item.get_closest_marker(marker) and not found():
+            pytest.skip(f"needs {need}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        LEFT_OUT[reason.removeprefix("Skipped: ")] += 1
+        if COMPLETE:
+            report.outcome = "failed"
+            report.longrepr = f"left out although GSAN_COMPLETE=1: {reason}"
+    return report
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    if LEFT_OUT:
+        terminalreporter.section("left out")
+        for reason, count in LEFT_OUT.most_common():
+            terminalreporter.line(f"{count} tests: {reason}")
+
+
+@pytest.fixture(scope="session")
+def inbox() -> Path:
+    """The real public files, used in place and never written to."""
+    place = real_files()
+    if place is None:
+        pytest.skip(f"needs {NEEDS['real'][1]}")
+    return place
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test writes into the checkout: bank, reports and casebook lie in the test's own folder."""
+    for variable in ("GSAN_BANK", "GSAN_REPORTS", "GSAN_CASEBOOK"):
+        monkeypatch.setenv(variable, str(tmp_path / variable.removeprefix("GSAN_").lower()))
+    monkeypatch.setenv("GSAN_HOME", str(ROOT))
