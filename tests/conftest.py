@@ -40,13 +40,20 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
     report = yield
-    if report.skipped and not hasattr(report, "wasxfail"):
-        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        LEFT_OUT[reason.removeprefix("Skipped: ")] += 1
-        if COMPLETE:
-            report.outcome = "failed"
-            report.longrepr = f"left out although GSAN_COMPLETE=1: {reason}"
+    if COMPLETE and _left_out(report):
+        report.outcome, report.longrepr = "failed", f"left out although GSAN_COMPLETE=1: {_left_out(report)}"
     return report
+
+
+def _left_out(report: pytest.TestReport) -> str:
+    if not report.skipped or hasattr(report, "wasxfail"):
+        return ""
+    return (report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)).removeprefix("Skipped: ")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if reason := _left_out(report):
+        LEFT_OUT[reason] += 1
 
 
 def pytest_terminal_summary(terminalreporter) -> None:
