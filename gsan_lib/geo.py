@@ -19,7 +19,7 @@ from tobler.area_weighted import area_interpolate
 from .errors import CrsError, DataError, InputError, some
 
 # %% auto #0
-__all__ = ['WORK_CRS', 'CONSERVED', 'require_metric', 'require_same', 'repair', 'outline', 'points_in_areas',
+__all__ = ['WORK_CRS', 'CONSERVED', 'ROUNDING', 'require_metric', 'require_same', 'repair', 'outline', 'points_in_areas',
            'nearest_distance_m', 'detour_m', 'interpolate', 'require_conserved']
 
 # %% ../notebooks/lib/geo.ipynb #f6e3ce7a
@@ -119,8 +119,9 @@ def detour_m(
         raise InputError(f"`factor` is {factor}; a path is never shorter than the straight line. Use 1.0 or more.")
     return straight_m * factor
 
-# %% ../notebooks/lib/geo.ipynb #526b73b1
-CONSERVED = 1e-9  # relative difference of totals that counts as none; rounding of sums of doubles stays far below
+# %% ../notebooks/lib/geo.ipynb #5a53b38a
+CONSERVED = 1e-9  # relative difference of totals that counts as none
+ROUNDING = 1e-6  # relative loss that intersections may cause by snapping corners, about 1e-6 m along each border
 
 
 def interpolate(
@@ -137,8 +138,10 @@ def interpolate(
     counts = source[list(columns)]
     if counts.isna().any(axis=None):
         raise DataError(f"{counts.isna().any(axis=1).sum()} of {len(source)} rows of `source` have no value in {', '.join(columns)}. Fill or drop them first, and say so.")
-    moved = area_interpolate(source, target, extensive_variables=list(columns), allocate_total=uncovered == "rescale")
+    moved = area_interpolate(source.assign(**counts.astype(float)), target, extensive_variables=list(columns), allocate_total=uncovered == "rescale")
     result = pd.DataFrame(moved[list(columns)].to_numpy(), index=target.index, columns=list(columns))
+    factor = (counts.sum() / result.sum()).fillna(1.0)
+    result *= factor.where((factor - 1.0).abs() <= ROUNDING, 1.0)
     todo = 'Clip the two to each other, or share out the rest with `uncovered="rescale"`.'
     require_conserved(counts.sum(), result.sum(), "`target` does not cover `source`", todo)
     return result
