@@ -1,0 +1,324 @@
+"""Spatial statistics against published answers, formulas worked by hand, and properties."""
+
+import dataclasses
+
+import esda
+import geopandas as gpd
+import libpysal
+import numpy as np
+import pandas as pd
+import pytest
+from libpysal.graph import Graph
+from shapely.geometry import Point, box
+
+from gsan_lib.analysis import density as density_module
+from gsan_lib.analysis import hotspots, rates
+from gsan_lib.errors import CrsError, DataError, UsageError
+
+example = libpysal.examples.get_path
+
+
+@pytest.fixture(scope="module")
+def columbus():
+    frame = gpd.read_file(example("columbus.shp"))
+    return frame.set_crs("EPSG:5179", allow_override=True)  # planar units; any metric CRS leaves the neighbours as they are
+
+
+def board(side=6):
+    cells = [box(x, y, x + 1, y + 1) for y in range(side) for x in range(side)]
+    return gpd.GeoSeries(cells, crs="EPSG:5179")
+
+
+def from_gal(name, transform="r"):
+    graph = Graph.from_W(libpysal.io.open(example(name)).read())
+    return hotspots.Weights(f"{name}, {hotspots.TRANSFORMS[transform]}", graph, transform)
+
+
+def keyed(array, weights):
+    return pd.Series(np.asarray(array), index=weights.graph.unique_ids)
+
+
+# published answers (yardsticks)
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("queen", 0.500188557), ("rook", 0.523670213)])
+def test_morans_i_of_columbus_crime_is_the_published_one_for_each_kind_of_neighbour(columbus, kind, expected):
+    found = hotspots.moran(columbus["CRIME"], hotspots.weights(columbus, kind), permutations=99)
+    assert found.value == pytest.approx(expected, abs=5e-10)
+    assert found.weights == f"{kind} contiguity, row-standardized"
+    assert found.expected == pytest.approx(-1 / 48)
+
+
+def test_gearys_c_of_columbus_crime_with_rook_neighbours_is_the_published_one(columbus):
+    found = hotspots.geary(columbus["CRIME"], hotspots.weights(columbus, "rook"), permutations=99)
+    assert found.value == pytest.approx(0.5154408058652411, abs=1e-12)
+
+
+def test_morans_i_of_st_louis_homicides_is_the_published_one():
+    weights = from_gal("stl.gal")
+    table = gpd.read_file(example("stl_hom.shp"))
+    assert hotspots.moran(keyed(table["HR8893"], weights), weights, permutations=99).value == pytest.approx(0.24365582621771659, abs=1e-12)
+
+
+def test_morans_i_of_sids_rates_is_the_published_one():
+    weights = from_gal("sids2.gal")
+    table = gpd.read_file(example("sids2.dbf"), ignore_geometry=True)
+    assert hotspots.moran(keyed(table["SIDR74"], weights), weights, permutations=99).value == pytest.approx(0.24772519320480135, abs=1e-12)
+
+
+def test_getis_ord_g_of_the_six_points_is_the_published_one():
+    points = gpd.GeoSeries(gpd.points_from_xy([10, 20, 40, 15, 30, 30], [10, 10, 10, 20, 20, 30]), crs="EPSG:5179")
+    near = hotspots.weights(points, "distance", threshold_m=15, transform="b")
+    found = hotspots.getis_ord(pd.Series([2, 3, 3.2, 5, 8, 7]), near, permutations=99)
+    assert found.value == pytest.approx(0.55709779, abs=5e-9)
+
+
+# worked by hand, second implementations
+
+
+def test_gi_star_is_the_z_score_of_ord_and_getis(columbus):
+    weights = hotspots.weights(columbus, transform="b")
+    x = columbus["CRIME"].to_numpy()
+    w = weights.graph.transform("b").sparse.toarray() + np.eye(len(x))
+    n, total, squares = len(x), w.sum(1), (w**2).sum(1)
+    spread = np.sqrt((x**2).mean() - x.mean() ** 2)
+    by_hand = (w @ x - x.mean() * total) / (spread * np.sqrt((n * squares - total**2) / (n - 1)))
+    found = hotspots.gi_star(columbus["CRIME"], weights, permutations=99)
+    np.testing.assert_allclose(found.table["statistic"], by_hand, rtol=1e-10)
+
+
+def test_local_morans_sum_to_the_global_one(columbus):
+    weights = hotspots.weights(columbus)
+    local = hotspots.local_moran(columbus["CRIME"], weights, permutations=99)
+    overall = hotspots.moran(columbus["CRIME"], weights, permutations=99)
+    # esda scales by n - 1 (Anselin 1995, eq. 7 and 12), so the mean needs the factor (n - 1) / n turned round
+    assert local.table["statistic"].sum() / (len(columbus) - 1) == pytest.approx(overall.value, abs=1e-12)
+
+
+def test_the_correction_is_benjamini_hochbergs_worked_by_hand(columbus):
+    found = hotspots.local_moran(columbus["CRIME"], hotspots.weights(columbus)).table
+    p = found["p"].sort_values()
+    steps = p * len(p) / np.arange(1, len(p) + 1)
+    by_hand = steps[::-1].cummin()[::-1].clip(upper=1)
+    np.testing.assert_allclose(found["q"].loc[p.index], by_hand)
+    assert (found["q"] <= 0.05).sum() < (found["p"] <= 0.05).sum()
+    assert set(found.loc[found["q"] > 0.05, "kind"]) == {"not significant"}
+
+
+def test_a_false_discovery_is_rare_where_there_is_no_pattern():
+    weights = hotspots.weights(board(8))
+    made = np.random.default_rng(11)
+    maps_with_a_discovery = sum(
+        (hotspots.local_moran(pd.Series(made.normal(size=64)), weights, permutations=1999, level=0.1).table["q"] <= 0.1).any() for _ in range(40)
+    )
+    # at most 10 % of maps are expected; 10 of 40 would have probability 0.005
+    assert maps_with_a_discovery < 10
+
+
+# properties
+
+
+def test_the_same_seed_gives_the_same_p_values_and_leaves_numpys_state_alone(columbus):
+    weights = hotspots.weights(columbus)
+    np.random.seed(1)
+    before = np.random.get_state()[1].copy()
+    first = hotspots.local_moran(columbus["CRIME"], weights, permutations=499)
+    second = hotspots.local_moran(columbus["CRIME"], weights, permutations=499)
+    pd.testing.assert_frame_equal(first.table, second.table)
+    one, two = (hotspots.moran(columbus["CRIME"], weights, permutations=499) for _ in range(2))
+    assert one == two
+    assert (np.random.get_state()[1] == before).all()
+
+
+def test_every_result_names_its_weights(columbus):
+    weights = hotspots.weights(columbus, "knn", k=4, transform="b")
+    crime = columbus["CRIME"]
+    results = [f(crime, weights, permutations=49) for f in (hotspots.moran, hotspots.geary, hotspots.getis_ord, hotspots.local_moran, hotspots.gi_star)]
+    assert {result.weights for result in results} == {"4 nearest centroids, binary"}
+    assert all("4 nearest centroids, binary" in result.sentence() for result in results)
+    assert all(dataclasses.is_dataclass(result) and result.__dataclass_params__.frozen for result in results)
+
+
+def test_an_island_is_named_and_not_tested():
+    cells = pd.concat([board(5), gpd.GeoSeries([box(90, 90, 91, 91)], index=[99], crs="EPSG:5179")])
+    values = pd.Series(np.random.default_rng(1).normal(size=26), index=cells.index)
+    found = hotspots.local_moran(values, hotspots.weights(cells), permutations=99)
+    assert found.islands == (99,)
+    assert found.table.loc[99, "kind"] == "no neighbour"
+    assert found.table.loc[99, ["p", "q", "statistic"]].isna().all()
+    assert "of 25 areas" in found.sentence()
+
+
+def test_a_two_sided_p_is_counted_by_hand():
+    simulated = np.array([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0], [4.0, 1.0]])
+    # 3.5: one of four above, so 2 (1 + 1) / 5; 5: three of four tie, all four at or below, so the smaller tail is 3
+    np.testing.assert_allclose(hotspots._two_sided(simulated, np.array([3.5, 5.0])), [0.8, 1.0])
+    assert hotspots._two_sided(simulated[:, 0], 9.0) == pytest.approx(2 / 5)
+
+
+def test_more_simulations_than_memory_holds_are_refused(columbus):
+    with pytest.raises(DataError, match="at most 2040816 permutations"):
+        hotspots.local_moran(columbus["CRIME"], hotspots.weights(columbus), permutations=3_000_000)
+
+
+def test_too_few_permutations_to_find_anything_are_admitted(columbus):
+    few = hotspots.local_moran(columbus["CRIME"], hotspots.weights(columbus), permutations=99)
+    many = hotspots.local_moran(columbus["CRIME"], hotspots.weights(columbus))
+    assert "could not have passed" in few.sentence()
+    assert "could not have passed" not in many.sentence()
+
+
+def test_power_grows_with_dependence_and_with_areas_and_starts_at_the_level():
+    small, large = hotspots.power(hotspots.weights(board(4))), hotspots.power(hotspots.weights(board(12)))
+    assert small.table.loc[0.0] == pytest.approx(0.05, abs=0.01)
+    assert small.table.is_monotonic_increasing
+    assert (large.table.iloc[1:] > small.table.iloc[1:]).all()
+    assert large.least < (small.least or 1)
+    assert "16 areas" in small.sentence()
+
+
+def test_powers_moran_is_esdas():
+    weights = hotspots.weights(board(4))
+    values = np.random.default_rng(2).normal(size=16)
+    own = hotspots._moran_of(weights.ready().sparse.toarray(), (values - values.mean())[:, None])[0]
+    assert own == pytest.approx(esda.Moran(values, weights.ready(), permutations=0).I)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "part"),
+    [
+        (lambda v: v.where(v.index != 3), "1 of 36 values are missing (3)"),
+        (lambda v: v * 0 + 7, "all 36 values are 7"),
+        (lambda v: v.iloc[::-1], "different keys"),
+        (lambda v: v.iloc[:30], "different keys"),
+    ],
+)
+def test_values_that_cannot_be_judged_are_refused_with_the_reason(spoil, part):
+    weights = hotspots.weights(board())
+    with pytest.raises(DataError) as error:
+        hotspots.moran(spoil(pd.Series(np.arange(36.0))), weights)
+    assert part in str(error.value)
+
+
+def test_degrees_negative_values_and_unknown_kinds_are_refused():
+    with pytest.raises(CrsError, match="metric CRS"):
+        hotspots.weights(board().set_crs("EPSG:4326", allow_override=True))
+    with pytest.raises(UsageError, match="'queen', 'rook'"):
+        hotspots.weights(board(), "bishop")
+    with pytest.raises(UsageError, match="binary weights"):
+        hotspots.getis_ord(pd.Series(range(36)), hotspots.weights(board()))
+    with pytest.raises(DataError, match="negative"):
+        hotspots.gi_star(pd.Series(range(-3, 33)), hotspots.weights(board()))
+
+
+# rates
+
+
+def test_empirical_bayes_agrees_with_esda_where_areas_differ():
+    table = gpd.read_file(example("sids2.dbf"), ignore_geometry=True)
+    ours = rates.empirical_bayes(table["SID74"], table["BIR74"])
+    theirs = esda.smoothing.Empirical_Bayes(table["SID74"].to_numpy(), table["BIR74"].to_numpy()).r.ravel()
+    np.testing.assert_allclose(ours["smoothed"], theirs, rtol=1e-12)
+
+
+def test_empirical_bayes_of_areas_that_do_not_differ_is_the_common_rate():
+    # three areas with nearly the same rate: the variance between them is negative and is taken as 0 (Marshall 1991)
+    events, people = pd.Series([10, 11, 9]), pd.Series([1000, 1000, 1000])
+    found = rates.empirical_bayes(events, people)
+    assert (found["weight"] == 0).all()
+    np.testing.assert_allclose(found["smoothed"], 30 / 3000)
+
+
+def test_a_smoothed_rate_lies_between_its_own_and_the_common_one():
+    made = np.random.default_rng(4)
+    people = pd.Series(made.integers(100, 50_000, 30))
+    events = pd.Series(made.poisson(people * made.gamma(2, 0.001, 30)))
+    found, common = rates.empirical_bayes(events, people), events.sum() / people.sum()
+    low, high = np.minimum(found["rate"], common), np.maximum(found["rate"], common)
+    assert found["smoothed"].between(low - 1e-15, high + 1e-15).all()
+    assert found["weight"].corr(people.astype(float), method="spearman") == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("events", "low", "high"),
+    # table of exact Poisson limits, 95 %: Garwood 1936, Pearson and Hartley 1966
+    [(0, 0.0, 3.689), (1, 0.0253, 5.572), (5, 1.623, 11.668), (10, 4.795, 18.390), (15, 8.395, 24.740)],
+)
+def test_exact_poisson_limits_are_the_tabled_ones(events, low, high):
+    found = rates.poisson_interval(events)
+    assert (found.low, found.high) == pytest.approx((low, high), abs=1.5e-3)
+    assert rates.poisson_interval(events, 4.0).high == pytest.approx(found.high / 4)
+
+
+def test_exact_poisson_limits_cover_at_least_their_level():
+    from scipy.stats import poisson
+
+    limits = [rates.poisson_interval(k) for k in range(80)]
+    for mean in (0.3, 1.7, 4.2, 9.9, 21.3):
+        coverage = sum(poisson.pmf(k, mean) for k, limit in enumerate(limits) if limit.low <= mean <= limit.high)
+        assert coverage >= 0.95
+
+
+def test_a_rate_ratio_turned_round_has_its_limits_turned_round():
+    (one, p_one), (two, p_two) = rates.rate_ratio((15, 10), (3.0, 2.0)), rates.rate_ratio((10, 15), (2.0, 3.0))
+    assert one.estimate == pytest.approx(1)
+    assert (one.low, one.high) == pytest.approx((1 / two.high, 1 / two.low))
+    assert p_one == pytest.approx(p_two)
+
+
+def test_a_rate_ratio_excludes_one_exactly_when_its_one_sided_tails_do():
+    from scipy.stats import binom
+
+    for first in range(26):
+        found, _ = rates.rate_ratio((first, 25 - first), (1.0, 1.0))
+        above = binom.sf(first - 1, 25, 0.5) < 0.025
+        below = binom.cdf(first, 25, 0.5) < 0.025
+        assert (found.low > 1) == above
+        assert (found.high < 1) == below
+
+
+def test_a_rate_ratio_with_no_events_on_one_side_stays_open():
+    found, _ = rates.rate_ratio((4, 0), (1.0, 1.0))
+    assert found.estimate == np.inf
+    assert found.high == np.inf
+    assert found.low > 0
+    with pytest.raises(UsageError):
+        rates.rate_ratio((0, 0), (1.0, 1.0))
+
+
+# density
+
+
+def grid(side=30, size=100):
+    return gpd.GeoSeries([box(x, y, x + size, y + size) for x in range(0, side * size, size) for y in range(0, side * size, size)], crs="EPSG:5179")
+
+
+def test_density_adds_up_to_the_events_inside_even_at_the_border():
+    cells = grid()
+    clipped = cells.intersection(Point(1500, 1500).buffer(1400))
+    clipped = clipped[~clipped.is_empty]
+    made = np.random.default_rng(8)
+    events = gpd.GeoSeries(gpd.points_from_xy(made.uniform(0, 3000, 300), made.uniform(0, 3000, 300)), crs="EPSG:5179")
+    found = density_module.density(events, clipped, 450)
+    inside = int(events.within(clipped.union_all()).sum())
+    assert found.events == inside
+    assert found.outside == 300 - inside
+    assert (found.values * clipped.area / 1e6).sum() == pytest.approx(inside, rel=1e-12)
+    assert found.values.index.equals(clipped.index)
+
+
+def test_density_of_one_central_event_is_the_quartic_kernel():
+    found = density_module.density(gpd.GeoSeries([Point(1550, 1550)], crs="EPSG:5179"), grid(), 800, edge="lost")
+    at_centre = 3 / (np.pi * 0.8**2)  # events per km2 at distance 0
+    assert found.values.max() == pytest.approx(at_centre)
+    assert found.mass == pytest.approx(1, abs=0.005)  # the sum over 100 m cells approximates the integral
+
+
+def test_density_refuses_degrees_and_a_bandwidth_below_a_cell():
+    point = gpd.GeoSeries([Point(50, 50)], crs="EPSG:5179")
+    with pytest.raises(UsageError, match="side of a cell, 100 m"):
+        density_module.density(point, grid(), 40)
+    with pytest.raises(CrsError, match="same metric CRS"):
+        density_module.density(point.set_crs("EPSG:4326", allow_override=True), grid(), 400)
+    with pytest.raises(DataError, match="0 events"):
+        density_module.density(point.iloc[:0], grid(), 400)
