@@ -1,0 +1,98 @@
+"""`gsan report`: run cases into editions, and list what there is."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+
+app = typer.Typer(no_args_is_help=True)
+
+STATUS = {
+    "failed": "[bold red]실패[/]",
+    "done": "[green]새로 만듦[/]",
+    "same": "[green]다시 해도 같음[/]",
+    "planned": "[blue]실행할 것[/]",
+    "unchanged": "변한 것 없음",
+    "not_runnable": "[yellow]실행할 수 없음[/]",
+}
+
+
+@app.command("run")
+def run_cases(
+    municipality: str = typer.Argument(help="지자체 / municipality"),
+    cases: list[str] | None = typer.Argument(None, metavar="[CASE]...", help="사례, 없으면 모두 / cases, default all"),
+    jobs: int = typer.Option(2, "--jobs", min=1, help="동시에 돌릴 커널 수 / kernels at a time"),
+    dry_run: bool = typer.Option(False, "--dry-run", help="무엇을 왜 돌릴지만 보임 / only say what would run"),
+    force: bool = typer.Option(False, "--force", help="변한 것이 없어도 다시 / run again what has not changed"),
+    as_json: bool = typer.Option(False, "--json", help="JSON으로 / as JSON"),
+) -> int:
+    """사례를 돌려 보고서를 만듭니다 / run cases into report editions."""
+    from gsan_lib.reports import runs  # the bank and its libraries, which `--help` need not wait for
+
+    named = list(cases or [])
+    if as_json:
+        result = runs.run(municipality, named, jobs=jobs, force=force, dry_run=dry_run)
+        typer.echo(json.dumps([one.to_dict() for one in result.outcomes], ensure_ascii=False, indent=1))
+    else:
+        result = _with_progress(municipality, named, jobs, force, dry_run)
+        _show(result)
+    return 1 if result.failed or (named and result.counted("not_runnable")) else 0
+
+
+def _with_progress(municipality: str, cases: list[str], jobs: int, force: bool, dry_run: bool) -> Any:
+    from gsan_lib.reports import runs
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("보고서", total=None)
+        return runs.run(
+            municipality, cases, jobs=jobs, force=force, dry_run=dry_run,
+            started=lambda todo: bar.update(task, total=todo), progress=lambda outcome: bar.update(task, advance=outcome.ran, description=outcome.planned.label),
+        )  # fmt: skip
+
+
+def _show(result: Any) -> None:
+    """The outcomes, failures first, and where to look."""
+    console = Console()
+    table = Table("상태", "사례", "변형", "자세히", title=f"{result.municipality}의 보고서", title_justify="left")
+    rank = {status: place for place, status in enumerate(STATUS)}
+    for one in sorted(result.outcomes, key=lambda outcome: rank[outcome.status]):
+        where = f"{one.reason}\n{one.folder}" if one.status == "failed" else one.reason or str(one.folder)
+        table.add_row(STATUS[one.status], one.planned.case.name, one.planned.variant, Console().render_str(where, markup=False))
+    console.print(table)
+    counted = {status: result.counted(status) for status in STATUS}
+    console.print(", ".join(f"{STATUS[status]} {count}" for status, count in counted.items() if count) or "사례가 없습니다.")
+    if result.outcomes and counted["unchanged"] + counted["not_runnable"] == len(result.outcomes):
+        console.print("변한 것이 없습니다.")
+
+
+@app.command("list")
+def list_editions(
+    municipality: str | None = typer.Argument(None, help="지자체, 없으면 모두 / municipality, default all"),
+    as_json: bool = typer.Option(False, "--json", help="JSON으로 / as JSON"),
+) -> int:
+    """보고서의 판을 보입니다 / list editions, failed ones among them."""
+    from gsan_lib import settings
+    from gsan_lib.reports import editions
+
+    if municipality:
+        settings.municipality(municipality)
+    found = editions.find(municipality, failed=True)
+    if as_json:
+        keys = ("municipality", "case", "variant", "name", "status", "created_at", "key")
+        typer.echo(json.dumps([{key: getattr(one, key) for key in keys} | {"folder": str(one.folder)} for one in found], ensure_ascii=False, indent=1))
+        return 0
+    table = Table("지자체", "사례", "변형", "판", "상태", "만든 때")
+    for one in found:
+        table.add_row(one.municipality, one.case, one.variant, one.name, "완료" if one.status == "done" else "[red]실패[/]", one.created_at)
+    if found:
+        Console().print(table)
+    else:
+        typer.echo("아직 만든 보고서가 없습니다. `gsan report run 지자체`로 만드십시오.")
+    return 0
