@@ -48,7 +48,7 @@ def number(
     text = f"{value:,.{digits}f}"
     return text.lstrip("-") if text.strip("-0.,") == "" else text
 
-# %% ../notebooks/lib/figures.ipynb #ed92747f
+# %% ../notebooks/lib/figures.ipynb #60628d46
 @dataclass(frozen=True)
 class Credit:
     """Where a figure's data come from."""
@@ -74,7 +74,8 @@ def credit(
 
 def _origin(attrs: dict[str, Any]) -> str:
     inside = ", ".join(str(attrs[key]) for key in ("source", "as_of") if attrs.get(key))
-    return f"{attrs.get('title_ko') or attrs.get('id', '')}" + (f"({inside})" if inside else "")
+    title = str(attrs.get("title_ko") or attrs.get("id") or "")
+    return f"{title}({inside})" if title and inside else title or inside
 
 # %% ../notebooks/lib/figures.ipynb #9dd6c4c6
 @dataclass(frozen=True)

@@ -133,13 +133,14 @@ def _characters(bold: bool) -> frozenset[int]:
     with TTFont(font_file(bold), lazy=True) as font:
         return frozenset(font.getBestCmap())
 
-# %% ../notebooks/lib/fonts.ipynb #ca6e4907
+# %% ../notebooks/lib/fonts.ipynb #759e7884
 def web_font(
     text: str,  # every character that the page may show
     bold: bool = False,
 ) -> bytes:  # WOFF2; the same characters give the same bytes
     """The Korean font cut to the characters of `text`. Characters it lacks are left to the reader's own fonts."""
-    options = glyph_subset.Options(flavor="woff2", layout_features=["kern", "liga"], hinting=False, desubroutinize=True, notdef_outline=True)
+    options = glyph_subset.Options(flavor="woff2", layout_features=["kern", "liga"], hinting=False, notdef_outline=True)
+    options.drop_tables += ["TSI0", "TSI1", "TSI2", "TSI3", "TSI5", "TSIB", "TSID", "TSIJ", "TSIP", "TSIS", "TSIV"]  # the maker's hinting sources
     with TTFont(font_file(bold), lazy=True, recalcTimestamp=False) as font:
         cutter = glyph_subset.Subsetter(options)
         cutter.populate(unicodes={ord(sign) for sign in tidy(text)} | {0x20})
