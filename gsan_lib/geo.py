@@ -146,7 +146,7 @@ def interpolate(
     require_conserved(counts.sum(), result.sum(), "`target` does not cover `source`", todo)
     return result
 
-# %% ../notebooks/lib/geo.ipynb #6ede1e71
+# %% ../notebooks/lib/geo.ipynb #4fa3854e
 def require_conserved(
     before: pd.Series,  # total per variable
     after: pd.Series,  # total per variable, same index
@@ -154,8 +154,8 @@ def require_conserved(
     todo: str,  # what to do about it
 ) -> None:
     """Refuses a computation that lost or made people. Raises DataError with how many."""
-    gap = (after - before).astype(float)
-    wrong = gap[gap.abs() > CONSERVED * before.abs().clip(lower=1.0)]
+    totals = pd.DataFrame({"before": before, "after": after}).astype(float)
+    wrong = totals[(totals["after"] - totals["before"]).abs() > CONSERVED * totals["before"].abs().clip(lower=1.0)]
     if len(wrong):
-        listed = some(f"`{name}` {before[name]:,.10g} -> {after[name]:,.10g} ({value:+,.6g})" for name, value in wrong.items())
+        listed = some(f"`{name}` {old:,.10g} -> {new:,.10g} ({new - old:+,.6g})" for name, old, new in wrong.itertuples())
         raise DataError(f"Totals are not kept: {listed}. {why}. {todo}")

@@ -117,7 +117,7 @@ def _shares(pieces: pd.DataFrame, weights: pd.Series | None, key: str) -> tuple[
     bare = total == 0
     return even.where(bare, weights / total.where(~bare, 1.0)), tuple(sorted(pieces.loc[bare, key].unique()))
 
-# %% ../notebooks/lib/grids.ipynb #b12af69b
+# %% ../notebooks/lib/grids.ipynb #a3fdc8ff
 def spread(
     population: pd.Series | pd.DataFrame,  # persons by dong: index = key of the pieces; columns e.g. age bands
     pieces: pd.DataFrame,  # from `grid`: key, area_m2
@@ -126,9 +126,9 @@ def spread(
     key: str = "dong_code",
 ) -> Spread:
     """Residents of each dong over its pieces, keeping every dong's total. Raises DataError where a dong has residents but no piece, or the reverse."""
-    if population.index.has_duplicates or population.isna().any(axis=None):
+    if population.index.has_duplicates or bool(np.any(population.isna())):
         raise DataError(f"`population` needs one complete row per `{key}`; some are repeated or have no value. Sum or fill them first, and say so.")
-    apart = {"`population` but no piece": population.index.difference(pieces[key]), "a piece but no `population`": pd.Index(pieces[key].unique()).difference(population.index)}
+    apart = {"`population` but no piece": population.index.difference(pd.Index(pieces[key])), "a piece but no `population`": pd.Index(pieces[key].unique()).difference(population.index)}
     if problems := [f"{len(keys)} with {what} ({some(keys)})" for what, keys in apart.items() if len(keys)]:
         raise DataError(f"`{key}` of `population` and `pieces` differ: {'; '.join(problems)}. Use one edition of dongs for both.", problems)
     share, fallback = _shares(pieces, weights, key)
@@ -137,7 +137,7 @@ def spread(
     for column in people:
         require_conserved(given[column].astype(float), people[column].groupby(pieces[key]).sum().reindex(given.index), "Spreading failed", "Report this as a bug.")
     notes = [f"{len(fallback)} of {len(given)} areas have no weight and were spread evenly: {', '.join(map(str, fallback))}."] if fallback else []
-    result = people["population"].rename(population.name) if isinstance(population, pd.Series) else people
+    result = pd.Series(people["population"], name=population.name) if isinstance(population, pd.Series) else people
     return Spread(result, "even" if weights is None else "weighted", fallback, tuple(notes))
 
 # %% ../notebooks/lib/grids.ipynb #1405307f

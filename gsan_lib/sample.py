@@ -40,11 +40,11 @@ def facts() -> pd.DataFrame:  # 21 rows: dong_code, dong_name, kostat_code, x_51
     with (files("gsan_lib") / "assets" / "sample" / "dongs.csv").open(encoding="utf-8") as file:
         return pd.read_csv(file, dtype={"dong_code": "str", "dong_name": "str", "kostat_code": "str"})
 
-# %% ../notebooks/lib/sample.ipynb #4514b62e
+# %% ../notebooks/lib/sample.ipynb #52d0e87e
 def population() -> pd.DataFrame:  # dong_code, dong_name, age_from, age_to (inclusive, open end 999), sex "all", population (persons)
     """Residents by dong and age band in the long form that the bank gives for `population_age`."""
     table = facts()
-    long = table.melt(["dong_code", "dong_name"], [name for name in table if name.startswith("age_")], "band", "population")
+    long = table.melt(["dong_code", "dong_name"], list(table.filter(like="age_")), "band", "population")
     ages = long["band"].str.extract(r"age_(\d+)_(\d+|over)").replace("over", "999").astype("int64")
     long = long.assign(age_from=ages[0], age_to=ages[1], sex="all").sort_values(["dong_code", "age_from"], ignore_index=True)
     return long[["dong_code", "dong_name", "age_from", "age_to", "sex", "population"]]

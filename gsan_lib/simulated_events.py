@@ -55,7 +55,7 @@ def accidents(town: Town) -> pd.DataFrame:
     table = table.assign(사망자수=1, 부상자수=0, 중상자수=0, 경상자수=0, 발생지시도="광주", 발생지시군구=places["gu"], 사고유형_대분류=kind, 가해자법규위반="안전운전 의무 불이행")
     return table.assign(발생위치X_UTMK=places["x"], 발생위치Y_UTMK=places["y"], 경도=longitude, 위도=latitude)
 
-# %% ../notebooks/lib/simulated_events.ipynb #de6bd169
+# %% ../notebooks/lib/simulated_events.ipynb #11b7e53c
 FIRST_DAY, LAST_DAY = "2016-01-01", "2019-12-31"
 BY_WEEKDAY = np.array([1.00, 1.02, 1.02, 1.03, 1.08, 0.78, 0.62])  # Monday to Sunday, relative to Monday
 ON_HOLIDAY = 0.58  # relative to a Monday
@@ -78,7 +78,7 @@ def subway_ridership(town: Town) -> pd.DataFrame:
     level = np.where(_is_holiday(days), ON_HOLIDAY, BY_WEEKDAY[days.weekday]) * (1 + WAVE[days.month - 1]) * (1 + TREND_A_YEAR * np.arange(len(days)) / 365.25)
     shared = level * np.exp(rng.normal(0, 0.025, len(days)))
     tables = []
-    for place, station in stations(town).iterrows():
+    for place, (_, station) in enumerate(stations(town).iterrows()):
         people = (9000 - 1400 * place) * shared * np.exp(rng.normal(0, 0.03, len(days)))
         off = people * np.exp(rng.normal(0.01, 0.02, len(days)))
         table = pd.DataFrame({"사용일자": days.strftime("%Y%m%d"), "호선명": station["호선"], "역ID": f"0{station['고유역번호(외부역코드)']}", "역명": station["역명"]})

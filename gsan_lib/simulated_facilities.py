@@ -19,10 +19,14 @@ __all__ = ['PROVINCE', 'DISTRICT', 'NEIGHBOUR', 'WORDS', 'GU_CODE', 'CITY_CODE',
            'hydrants', 'junctions', 'crossings', 'cctv', 'lights', 'school_zones', 'parks', 'libraries', 'restrooms',
            'pharmacies', 'bus_stops', 'parking', 'stations']
 
-# %% ../notebooks/lib/simulated_facilities.ipynb #3066725b
+# %% ../notebooks/lib/simulated_facilities.ipynb #6179a432
 PROVINCE, DISTRICT = "광주광역시", "광산구"
 NEIGHBOUR = "북구"  # the made-up facilities across the border stand there
-WORDS = "새빛 한들 푸른솔 은하 무지개 햇살 꿈나무 초롱 가람 누리 다솜 미리내 아름 해오름 별빛 온새 이든 하람 도담 라온 마루 보람 슬기 여울 윤슬 잔디 찬솔 토담 파랑 하늬 한울 해밀 나래 단비 들꽃 모아 바른 솔빛 샛별 동그라미".split()
+WORDS = [
+    "새빛", "한들", "푸른솔", "은하", "무지개", "햇살", "꿈나무", "초롱", "가람", "누리", "다솜", "미리내", "아름", "해오름",
+    "별빛", "온새", "이든", "하람", "도담", "라온", "마루", "보람", "슬기", "여울", "윤슬", "잔디", "찬솔", "토담",
+    "파랑", "하늬", "한울", "해밀", "나래", "단비", "들꽃", "모아", "바른", "솔빛", "샛별", "동그라미",
+]
 GU_CODE, CITY_CODE, NEIGHBOUR_CODE = "3630000", "6290000", "3620000"  # 제공기관코드
 
 
@@ -110,7 +114,7 @@ def lights(town: Town) -> pd.DataFrame:
     table.loc[table.index[200:260], ["위도", "경도"]] = np.nan
     return table
 
-# %% ../notebooks/lib/simulated_facilities.ipynb #2a42d897
+# %% ../notebooks/lib/simulated_facilities.ipynb #82783182
 MOVED_M = 320.0  # how far the four schools move, metres
 
 
@@ -121,7 +125,7 @@ def _zone_table(places: pd.DataFrame, day: str) -> pd.DataFrame:
     office = np.where(outside, f"{PROVINCE} {NEIGHBOUR}", f"{PROVINCE} {DISTRICT}")
     cameras = _text(places["x"] % 4)
     table = pd.DataFrame({"시설종류": places["kind"], "대상시설명": places["name"], "소재지도로명주소": places["road_address"], "소재지지번주소": places["lot_address"]})
-    table = table.assign(위도=latitude, 경도=longitude, 관리기관명=pd.Series(office, index=places.index) + "청", 관할경찰서명="모의경찰서")
+    table = table.assign(위도=latitude, 경도=longitude, 관리기관명=pd.Series(office, index=places.index, dtype="str") + "청", 관할경찰서명="모의경찰서")
     table = table.assign(CCTV설치여부=np.where(cameras == "0", "N", "Y"), CCTV설치대수=np.where(cameras == "0", "", cameras), 보호구역도로폭="6~8")
     return table.assign(데이터기준일자=day, 제공기관코드=np.where(outside, NEIGHBOUR_CODE, GU_CODE), 제공기관명=office)
 
@@ -199,7 +203,7 @@ def pharmacies(town: Town) -> pd.DataFrame:
     table = table.assign(시군구코드=np.where(outside, 240005, 240004), 시군구코드명=np.where(outside, "광주북구", "광주광산구"), 읍면동=places["legal_dong"], 우편번호=62_200 + places.index % 90)
     return table.assign(주소=places["road_address"], 전화번호="062-000-0000", 개설일자="2015-03-02", x좌표=longitude, y좌표=latitude)
 
-# %% ../notebooks/lib/simulated_facilities.ipynb #ea27860c
+# %% ../notebooks/lib/simulated_facilities.ipynb #cefbbd8e
 def bus_stops(town: Town) -> pd.DataFrame:
     """Bus stops; the columns called X and Y hold degrees."""
     places = pick(town.addresses, 260, stream("bus stops"), spacing_m=220.0)
@@ -216,8 +220,8 @@ def parking(town: Town) -> pd.DataFrame:
     fee = [f"{one * 10_000:,}" for one in rng.integers(3, 13, len(places))]
     lot = places["lot_address"].str.removeprefix(f"{PROVINCE} ")
     table = pd.DataFrame({"주차장코드": 1_029_000 + places.index, "주차장명": _names(places, " 공영주차장(구)"), "주소": lot, "주차장종류": rng.choice(["노외 주차장", "노상 주차장"], len(places))})
-    table = table.assign(운영구분="시간제 주차장", 유무료구분="유료").assign(**{"총 주차 가능 대수": rng.integers(5, 160, len(places)), "월 정기권 금액": fee})
-    table = table.assign(위도=latitude, 경도=longitude)
+    table = table.assign(운영구분="시간제 주차장", 유무료구분="유료", 위도=latitude, 경도=longitude)
+    table["총 주차 가능 대수"], table["월 정기권 금액"] = rng.integers(5, 160, len(places)), fee
     table.loc[[7, 17, 27, 37], ["위도", "경도"]] = np.nan
     return table
 

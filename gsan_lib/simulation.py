@@ -103,7 +103,7 @@ def _crossroads(homes: pd.DataFrame, centre: npt.NDArray[np.float64], angle: flo
     found = pd.DataFrame({"x": xy[:, 0], "y": xy[:, 1], "homes": nodes["homes"].to_numpy()})
     return found[shapely.contains_xy(outline, xy)]
 
-# %% ../notebooks/lib/simulation.ipynb #ed15be9b
+# %% ../notebooks/lib/simulation.ipynb #19fa83ee
 def _named(homes: pd.DataFrame, dong: pd.Series, province: str) -> pd.DataFrame:
     """The rows with dong, legal dong and, where they face a street, both addresses."""
     first, second = _legal_names(dong["dong_name"])
@@ -111,11 +111,11 @@ def _named(homes: pd.DataFrame, dong: pd.Series, province: str) -> pd.DataFrame:
     result = homes.assign(dong_code=dong["dong_code"], legal_dong=legal)
     if "street" not in homes:
         return result
-    road = np.where(homes["street"] == 0, homes["u"] % 40 + 1, homes["v"] % 40 + 1).astype(str)
+    road = (homes["u"].where(homes["street"] == 0, homes["v"]) % 40 + 1).astype(str)
     number = (np.abs(homes["y"]) % 180 + 1).astype(int).astype(str)
     lot = (np.abs(homes["x"]) % 900 + 1).astype(int).astype(str) + "-" + (np.abs(homes["y"]) % 20 + 1).astype(int).astype(str)
-    stem = pd.Series(legal, index=homes.index).str.removesuffix("동")
-    roads = stem + pd.Series(np.where(homes["street"] == 0, "동로", "서로"), index=homes.index) + road + "번길 " + number
+    stem = result["legal_dong"].str.removesuffix("동")
+    roads = stem + pd.Series(np.where(homes["street"] == 0, "동로", "서로"), index=homes.index, dtype="str") + road + "번길 " + number
     return result.assign(road_address=f"{province} " + roads, lot_address=f"{province} " + result["legal_dong"] + " " + lot)
 
 
