@@ -8,7 +8,8 @@ from typing import Any
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 
 app = typer.Typer(no_args_is_help=True)
@@ -60,12 +61,17 @@ def _with_progress(municipality: str, cases: list[str], jobs: int, force: bool, 
 def _show(result: Any) -> None:
     """The outcomes, failures first, and where to look."""
     console = Console()
-    table = Table("상태", "사례", "변형", "자세히", title=f"{result.municipality}의 보고서", title_justify="left")
+    table = Table("상태", "사례", "변형", Column("자세히", overflow="fold"), title=f"{result.municipality}의 보고서", title_justify="left")
     rank = {status: place for place, status in enumerate(STATUS)}
-    for one in sorted(result.outcomes, key=lambda outcome: rank[outcome.status]):
-        where = f"{one.reason}\n{one.folder}" if one.status == "failed" else one.reason or str(one.folder)
-        table.add_row(STATUS[one.status], one.planned.case.name, one.planned.variant, Console().render_str(where, markup=False))
+    ordered = sorted(result.outcomes, key=lambda outcome: rank[outcome.status])
+    for one in ordered:
+        table.add_row(STATUS[one.status], one.planned.case.name, one.planned.variant, Text(one.reason))
     console.print(table)
+    for one in ordered:  # beside the table, where a long path stays on one line
+        if one.status == "failed":
+            typer.echo(f"실패한 노트북: {one.folder}/report.ipynb")
+        elif one.ran:
+            typer.echo(f"{one.folder}/report.html")
     counted = {status: result.counted(status) for status in STATUS}
     console.print(", ".join(f"{STATUS[status]} {count}" for status, count in counted.items() if count) or "사례가 없습니다.")
     if result.outcomes and counted["unchanged"] + counted["not_runnable"] == len(result.outcomes):

@@ -21,8 +21,8 @@ STAMP = "모의 데이터 · simulated data"
 NOTHING = "–"  # shown where a cell has no value
 
 # %% auto #0
-__all__ = ['STAMP', 'NOTHING', 'LABELS', 'shown', 'style', 'stamp', 'block', 'prose', 'bullets', 'number', 'table', 'figure',
-           'decision']
+__all__ = ['STAMP', 'NOTHING', 'LABELS', 'shown', 'style', 'stamp', 'block', 'prose', 'row', 'bullets', 'number', 'table',
+           'figure', 'decision']
 
 # %% ../../notebooks/lib/reports/displays.ipynb #a9052e10
 def shown(
@@ -44,7 +44,7 @@ def shown(
         return value.isoformat(sep=" ", timespec="minutes") if value.time() != datetime.time() else value.date().isoformat()
     return str(value)
 
-# %% ../../notebooks/lib/reports/displays.ipynb #8cfa6d83
+# %% ../../notebooks/lib/reports/displays.ipynb #2c0e4efd
 def style() -> str:
     """The style sheet of all displays, once per notebook."""
     return f"<style>{(files('gsan_lib') / 'assets' / 'findings.css').read_text(encoding='utf-8')}</style>"
@@ -70,11 +70,18 @@ def prose(
     return MarkdownIt("js-default", {"linkify": False}).render(markdown)
 
 
+def row(
+    cards: Sequence[str],  # HTML
+) -> str:
+    """Cards side by side, below one another where there is no room."""
+    return f'<div class="gs gs-row">{"".join(cards)}</div>'
+
+
 def bullets(sentences: Iterable[str]) -> str:
     """Sentences as a list."""
     return f"<ul>{''.join(f'<li>{escape(one)}</li>' for one in sentences)}</ul>"
 
-# %% ../../notebooks/lib/reports/displays.ipynb #8145ae51
+# %% ../../notebooks/lib/reports/displays.ipynb #6e617357
 def number(
     label: str,
     value: float,
@@ -83,15 +90,14 @@ def number(
     digits: int = 0,
     estimate: bool = False,  # True: says that the number is estimated
     note: str = "",
-    simulated: bool = False,
 ) -> str:
     """A key figure as a card."""
     kind = '<span class="gs-badge">추정</span>' if estimate else ""
     small = f'<div class="gs-note">{escape(note)}</div>' if note else ""
     big = f'<span class="gs-value">{shown(value, digits, unit)}</span> <span class="gs-unit">{escape(unit)}</span>'
-    return block("number", f'<div class="gs-label">{escape(label)} {kind}{stamp(simulated)}</div>', f"<div>{big}</div>", small)
+    return block("number", f'<div class="gs-label">{escape(label)} {kind}</div>', f"<div>{big}</div>", small)
 
-# %% ../../notebooks/lib/reports/displays.ipynb #89b58aa3
+# %% ../../notebooks/lib/reports/displays.ipynb #b3a96958
 LABELS = {
     "dong_code": "행정동 코드", "dong_name": "행정동", "legal_dong": "법정동", "population": "인구", "name": "이름", "kind": "종류", "address": "주소",
     "rank": "순위", "share": "비율", "count": "개수", "year": "연도", "date": "날짜", "station": "역", "line": "호선", "spread": "인구 배분", "rows": "행 수",
@@ -121,7 +127,7 @@ def _body(frame: pd.DataFrame, units: Mapping[str, str], digits: Mapping[str, in
     columns = []
     for place, name in enumerate(frame.columns):
         column = frame[name]
-        decimals, unit = _decimals(column, digits.get(name, 1)), units.get(name, "")
+        decimals, unit = _decimals(column, digits.get(name, 1)), units.get(name, "년" if name.endswith("year") else "")
         tag, side = ("th", ' scope="row"') if place == 0 else ("td", ' class="gs-right"' if _is_number(column) else "")
         columns.append([f"<{tag}{side}>{escape(shown(value, decimals, unit))}</{tag}>" for value in column])
     lines = ("<tr>" + "".join(row) + "</tr>" for row in zip(*columns, strict=True))
@@ -146,16 +152,17 @@ def table(
     inner = caption + _head(top, labels or {}, units or {}) + _body(top, units or {}, digits or {})
     return f'<div class="gs gs-scroll" role="region" aria-label="{escape(title)}" tabindex="0"><table>{inner}</table></div>'
 
-# %% ../../notebooks/lib/reports/displays.ipynb #1cac8ff3
+# %% ../../notebooks/lib/reports/displays.ipynb #7251ea49
 def figure(
     picture: str,  # SVG element or <img> with role and alternative text
     title: str,
     alt: str,  # what a reader who does not see the figure should know
     twin: str,  # the HTML of the table with the same numbers
-    simulated: bool = False,
+    simulated: bool = False,  # True: stamps the caption where the picture itself does not say so
 ) -> str:
     """A figure with caption, description and its table in a fold."""
-    text = f'<figcaption><strong>{escape(title)}</strong> {stamp(simulated)}<div class="gs-note">{escape(alt)}</div></figcaption>'
+    mark = stamp(simulated and 'data-simulated="true"' not in picture)
+    text = f'<figcaption><strong>{escape(title)}</strong> {mark}<div class="gs-note">{escape(alt)}</div></figcaption>'
     fold = f"<details><summary>같은 수를 표로 보기: {escape(title)}</summary>{twin}</details>"
     return f'<figure class="gs gs-figure"><div class="gs-picture">{picture}</div>{text}{fold}</figure>'
 
