@@ -96,7 +96,7 @@ def _values(rows: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
     values = pd.DataFrame({"x": number(rows[x]).values, "y": number(rows[y]).values}).dropna()
     return values[~is_placeholder(values["x"].to_numpy(), values["y"].to_numpy())]
 
-# %% ../../notebooks/lib/bank/coordinates.ipynb #104cd6a7
+# %% ../../notebooks/lib/bank/coordinates.ipynb #76e60551
 _PLAIN_NAMES = {"longitude", "latitude", "lng", "lat", "lon", "long", "경도", "위도"}
 
 
@@ -126,6 +126,9 @@ def _checked_degrees(finding: CrsFinding, rows: pd.DataFrame, hint: str | None, 
     """A finding of degrees held against hint and outline."""
     if hint is not None and not CRS.from_user_input(hint).is_geographic:
         raise CrsError(f"`{hint}`(미터)이라고 하였으나 `{finding.x}`와 `{finding.y}`의 값은 도(degree)입니다. 등록부의 `crs`를 고치거나 좌표 열을 다시 고르십시오.")
+    if hint is not None and hint != finding.crs:
+        how = f"{finding.how} 측지계는 등록부나 파일이 밝힌 {hint}입니다."
+        finding = CrsFinding(**{**vars(finding), "crs": hint, "how": how})
     if outline is None or not finding.korea:
         return finding
     values = _values(rows, str(finding.x), str(finding.y))
@@ -142,7 +145,7 @@ def _mine(index: pd.Index, said: pd.Series | None, addresses: Sequence[str]) -> 
     mine = said.loc[index].str.startswith(tuple(addresses)).fillna(False).to_numpy(dtype=bool)
     return mine if mine.any() else np.ones(len(index), dtype=bool)
 
-# %% ../../notebooks/lib/bank/coordinates.ipynb #a1742b3d
+# %% ../../notebooks/lib/bank/coordinates.ipynb #04f65d76
 class _Judge:
     """Takes the metric readings of one pair of columns apart."""
 
@@ -227,7 +230,8 @@ class _Judge:
     def _by_outline(self) -> tuple[list[tuple[str, bool]], str]:
         """The readings that put the municipality's rows inside its outline."""
         if self.outline is None:
-            return list(self.readings), "지자체 경계가 주어지지 않았습니다."
+            alone = "모든 값이 나라 안에 드는 좌표계는 이것뿐입니다." if len(self.readings) == 1 else "지자체 경계가 주어지지 않았습니다."
+            return list(self.readings), alone
         inside = {one: share_inside(x[self.mine], y[self.mine], self.outline) for one, (x, y) in self.readings.items()}
         self.evidence["inside_outline"] = {f"{crs}{' turned' if turned else ''}": round(share, 4) for (crs, turned), share in inside.items()}
         best = max(inside.values())

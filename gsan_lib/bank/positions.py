@@ -71,7 +71,7 @@ def round_points(
     points, counts = np.unique(np.column_stack([x[tenth], y[tenth]]), axis=0, return_counts=True)
     return tuple((float(one[0]), float(one[1])) for one, count in zip(points, counts, strict=True) if count >= least)
 
-# %% ../../notebooks/lib/bank/positions.ipynb #e2b65314
+# %% ../../notebooks/lib/bank/positions.ipynb #d06b4c73
 @dataclass(frozen=True)
 class Located:
     """The points of a chunk."""
@@ -114,7 +114,6 @@ def locate(
     if without == "keep":
         for reason in ("no_coordinates", "placeholder"):
             repairs.add(f"kept_without_position:{reason}", _SAID[reason][:-1] + " {count}개: 위치 없이 두었습니다.", chunk.index[reasons == reason])
-    geometry = geometry.where(pd.Series(reasons == "", index=geometry.index)) if (reasons[~laid] != "").any() else geometry
     return Located(geometry[~laid], repairs.list(), aside)
 
 # %% ../../notebooks/lib/bank/positions.ipynb #e9e721ff

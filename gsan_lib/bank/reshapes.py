@@ -46,7 +46,7 @@ def _melt(
     long[value] = frame[list(columns)].to_numpy(dtype=object).ravel()
     return long
 
-# %% ../../notebooks/lib/bank/reshapes.ipynb #99187031
+# %% ../../notebooks/lib/bank/reshapes.ipynb #a7778947
 _UNIT = re.compile(r"^\s*(?P<name>.*?)\s*\((?P<code>\d{10})\)\s*$")
 _AGES = re.compile(r"^(\d{4})년(\d{2})월_(계|남|여)_(?:(\d+)~(\d+)세|(\d+)세 ?이상|(\d+)세)$")
 _SEX = {"계": "all", "남": "male", "여": "female"}
@@ -65,14 +65,13 @@ def units(
     branch = parts["name"].str.endswith("출장소", na=False)
     total = parts["code"].str.endswith("00000", na=False) & ~branch
     aside.add_frame(frame[total], "total_row", "시도나 시군구의 합계 행이어서 읍면동 자료와 섞지 않습니다.")
-    repairs.add("branch_office", "출장소 {count}개 행은 인구가 읍면동에 들어 있는 기관이지만 그대로 두었습니다.", frame.index[branch])
     kept = ~(nameless | total)
     result = frame[kept].drop(columns=column)
     result.insert(0, "dong_code", parts["code"][kept])
     result.insert(1, "dong_name", parts["name"][kept].str.split().str[-1])
     return Reshaped(result, repairs, aside)
 
-# %% ../../notebooks/lib/bank/reshapes.ipynb #aef588a3
+# %% ../../notebooks/lib/bank/reshapes.ipynb #696e4637
 def age_bands(
     frame: pd.DataFrame,  # one row per unit, columns 행정구역 and one per month, sex and band
 ) -> Reshaped:  # dong_code, dong_name, month, sex, age_from, age_to, population
@@ -85,6 +84,8 @@ def age_bands(
     columns = [column for column, _ in bands]
     matches = [match for _, match in bands]
     _check_totals(split, columns, matches)
+    empty = sum((number(split.frame[column]).values for column in columns), start=pd.Series(0.0, index=split.frame.index)) == 0
+    split.repairs.add("no_residents", "주민이 0명인 {count}개 행(출장소 따위)을 그대로 두었습니다.", split.frame.index[empty])
     keys = {
         "month": [f"{match[1]}-{match[2]}" for match in matches],
         "sex": [_SEX[match[3]] for match in matches],

@@ -17,14 +17,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 # %% auto #0
-__all__ = ['DATE_FORMATS', 'DATETIME_FORMATS', 'TRUE', 'FALSE', 'YEARS', 'CASTERS', 'DERIVATIONS', 'Cast', 'text', 'number',
-           'integer', 'date', 'moment', 'boolean', 'string', 'first_of', 'last_word_of', 'hour_of', 'legal_dong_of']
+__all__ = ['DATE_FORMATS', 'DATETIME_FORMATS', 'TRUE', 'FALSE', 'YEARS', 'CASTERS', 'DERIVATIONS', 'Cast', 'text', 'quoted',
+           'number', 'integer', 'date', 'moment', 'boolean', 'string', 'first_of', 'last_word_of', 'hour_of',
+           'legal_dong_of']
 
-# %% ../../notebooks/lib/bank/values.ipynb #547af3af
+# %% ../../notebooks/lib/bank/values.ipynb #04bdd34c
 DATE_FORMATS = ("%Y-%m-%d", "%Y%m%d", "%Y.%m.%d", "%Y/%m/%d", "%Y. %m. %d", "%Y년 %m월 %d일", "%Y년%m월%d일")
 DATETIME_FORMATS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y/%m/%d %H:%M:%S", "%Y%m%d%H%M%S", "%Y%m%d%H", *DATE_FORMATS)
 TRUE = ("Y", "YES", "TRUE", "1", "예", "유", "있음", "O")
 FALSE = ("N", "NO", "FALSE", "0", "아니오", "아니요", "무", "없음", "X")
+_QUOTED = r'^"([^"]*)"$'
 YEARS = (1900, 2100)  # a date outside is a slip of the pen
 
 
@@ -36,7 +38,7 @@ class Cast:
     failed: pd.Series  # bool: not empty and did not parse
     commas: int = 0  # cells whose thousands commas were taken out
 
-# %% ../../notebooks/lib/bank/values.ipynb #a014a397
+# %% ../../notebooks/lib/bank/values.ipynb #58a8999f
 def text(
     column: pd.Series,  # cells as published, any dtype
     missing: Sequence[str] = ("", "-"),  # strings that mean nothing was given
@@ -46,9 +48,19 @@ def text(
         filled = column.map(_plain, na_action="ignore") if column.dtype == object else column
         column = filled.astype("str")
     array = pc.utf8_trim_whitespace(pa.array(column, type=pa.large_string(), from_pandas=True))
+    if pc.any(pc.starts_with(array, '"')).as_py():
+        array = pc.utf8_trim_whitespace(pc.replace_substring_regex(array, _QUOTED, r"\1"))
     empty = pc.is_in(array, value_set=pa.array(list(missing), type=pa.large_string()))
     array = pc.if_else(empty, pa.scalar(None, pa.large_string()), array)
     return pd.Series(array.to_pandas().array, index=column.index, dtype="str", name=column.name)  # .array: a Series would be aligned
+
+
+def quoted(column: pd.Series) -> int:
+    """How many cells stand in quotation marks of their own."""
+    if not isinstance(column.dtype, pd.StringDtype):
+        return 0
+    array = pc.utf8_trim_whitespace(pa.array(column, type=pa.large_string(), from_pandas=True))
+    return pc.sum(pc.match_substring_regex(array, _QUOTED)).as_py() or 0 if pc.any(pc.starts_with(array, '"')).as_py() else 0
 
 
 def _plain(cell: object) -> str:
@@ -156,12 +168,12 @@ def hour_of(column: pd.Series) -> pd.Series:
     """The hour of a time, 0 to 23, Int64."""
     return column.dt.hour.astype("Int64")
 
-# %% ../../notebooks/lib/bank/values.ipynb #25391b90
+# %% ../../notebooks/lib/bank/values.ipynb #6aa7792e
 _LEGAL_DONG = re.compile(
     r"^(?:(?:\S+(?:특별시|광역시|직할시|특별자치시|도)|서울시?|부산|대구|인천|광주|대전|울산|세종|경기|강원|충북|충남|전북|전남|경북|경남|제주)\s*)?"
     r"(?:\S+?[시군구]\s+){0,2}([가-힣]+\d*(?:동|읍|면|가))(?=[\s\d산(,]|$)"
 )
-_IN_BRACKETS = re.compile(r"\((?![가나다라마바]동)([가-힣]+\d*(?:동|읍|면|가))(?=[,)\s])")  # (가동) is a building
+_IN_BRACKETS = re.compile(r"\((?![가나다라마바]동|(?:상가|관리|본관|별관|주차|복지|부속)동)([가-힣]+\d*(?:동|읍|면|가))(?=[,)\s])")  # (가동) and (상가동) are buildings
 
 
 def legal_dong_of(*columns: pd.Series) -> pd.Series:
