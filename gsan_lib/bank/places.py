@@ -22,7 +22,7 @@ from ..errors import DataError
 # %% auto #0
 __all__ = ['Ground', 'ground', 'Judged', 'judge', 'reasons']
 
-# %% ../../notebooks/lib/bank/places.ipynb #4eb67ce6
+# %% ../../notebooks/lib/bank/places.ipynb #d5deaddf
 @dataclass(frozen=True)
 class Ground:
     """The area of a municipality, as the bank judges points against it."""
@@ -31,19 +31,21 @@ class Ground:
     outline: BaseGeometry  # all dongs together
     addresses: tuple[str, ...]  # how an address in it begins
     margin_m: float  # metres
+    sha256: str = ""  # of the snapshot of the boundaries
 
 
 def ground(
     dongs: gpd.GeoDataFrame,  # dong_boundaries of the municipality, EPSG:5179
     addresses: Sequence[str],
     margin_m: float,  # metres, >= 0
+    sha256: str = "",  # of the snapshot of the boundaries
 ) -> Ground:
     """The ground for judging points. Raises DataError where there is no dong."""
     if dongs.empty:
         raise DataError("행정동 경계가 한 건도 없습니다. `dong_boundaries`의 `beginning`에 쓴 코드가 맞는지 확인하십시오.")
     outline = geo.outline(dongs)
     shapely.prepare(outline)
-    return Ground(dongs, outline, tuple(addresses), margin_m)
+    return Ground(dongs, outline, tuple(addresses), margin_m, sha256)
 
 # %% ../../notebooks/lib/bank/places.ipynb #7ff04ce7
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from ..errors import some
 
 # %% auto #0
-__all__ = ['SPARSE', 'OLD_YEARS', 'fingerprints', 'Repeats', 'Finding', 'Watch', 'findings', 'freshness']
+__all__ = ['SPARSE', 'PLAIN', 'OLD_YEARS', 'fingerprints', 'Repeats', 'Finding', 'Watch', 'findings', 'freshness']
 
 # %% ../../notebooks/lib/bank/quality.ipynb #a455405f
 _MIX = np.uint64(0xFF51AFD7ED558CCD)
@@ -193,8 +193,9 @@ class Watch:
             "place": dict(sorted(self.place.items())),
         }
 
-# %% ../../notebooks/lib/bank/quality.ipynb #7cf4ca14
+# %% ../../notebooks/lib/bank/quality.ipynb #58ca7fed
 SPARSE = 0.5  # below this share of filled cells a column is called sparse
+PLAIN = {"sido", "sigungu", "sigungu_code", "kostat_sigungu", "month", "data_date", "manager", "provider", "provider_code", "base_year", "operator"}  # may well be alike
 
 
 def findings(
@@ -208,7 +209,7 @@ def findings(
     rows, titles = report["rows"], titles or {}
     if not rows:
         return [Finding("empty", 0, "남은 행이 하나도 없습니다.")]
-    name = lambda column: f"{titles[column]}(`{column}`)" if column in titles else f"`{column}`"  # noqa: E731
+    name = lambda column: f"{titles[column]}(`{column}`)" if column in titles else f"`{column}`"
     found = []
     empty = [column for column, filled in report["filled"].items() if not filled]
     sparse = [(column, filled) for column, filled in report["filled"].items() if 0 < filled < SPARSE * rows]
@@ -217,7 +218,7 @@ def findings(
     if sparse:
         told = some((f"{name(column)} {rows:,}행 가운데 {filled:,}행" for column, filled in sparse), 6)
         found.append(Finding("sparse_columns", len(sparse), f"{len(sparse)}개 열은 절반도 채워지지 않았습니다: {told}."))
-    constant = [(column, value) for column, value in report["constant"].items() if rows > 1]
+    constant = [(column, value) for column, value in report["constant"].items() if column in titles and column not in PLAIN]
     if constant:
         told = some((f"{name(column)}={value}" for column, value in constant), 8)
         found.append(Finding("constant_columns", len(constant), f"{len(constant)}개 열은 {rows:,}행 모두 같은 값이라 판단에 쓸 수 없습니다: {told}."))

@@ -91,7 +91,7 @@ def _sweep(folder: str) -> None:
         lock.release()
         shutil.rmtree(draft, ignore_errors=True)
 
-# %% ../../notebooks/lib/bank/store.ipynb #b21525ba
+# %% ../../notebooks/lib/bank/store.ipynb #46566b52
 class Writer:
     """Writes one snapshot; whole or not at all."""
 
@@ -145,7 +145,7 @@ class Writer:
     def write(
         self,
         frame: pd.DataFrame,  # the next rows; columns as in the first call
-    ) -> None:
+    ) -> pa.Table:  # the rows in canonical form
         """Add rows. Raises DataError where columns or types change, StoreError where the disk fails."""
         if not self.kinds:
             self.kinds = identity.kinds_of(frame)
@@ -158,6 +158,7 @@ class Writer:
             if self._data is None:
                 self._data = pq.ParquetWriter(f"{self.draft}/{DATA}", table.schema, compression="zstd", compression_level=1)
             self._data.write_table(table, row_group_size=max(len(table), 1))
+        return table
 
     def set_aside(
         self,
@@ -218,10 +219,10 @@ class Writer:
             "sightings": [sighting],
         }
 
-# %% ../../notebooks/lib/bank/store.ipynb #0b78eb43
+# %% ../../notebooks/lib/bank/store.ipynb #2530cba3
 def _merge(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """A renewed manifest with the sightings of both; a file seen before keeps the moment when it was learned."""
-    mark = lambda seen: (seen.get("file"), seen.get("edition"), seen.get("raw_sha256"))  # noqa: E731
+    mark = lambda seen: (seen.get("file"), seen.get("edition"), seen.get("raw_sha256"))
     sightings = {mark(seen): seen for seen in old["sightings"]}
     for seen in new["sightings"]:
         before = sightings.get(mark(seen))
