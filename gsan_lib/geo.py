@@ -33,7 +33,9 @@ def require_metric(
     """Refuses a frame whose coordinates are not metres. Raises CrsError."""
     crs = frame.crs
     if crs is None:
-        raise CrsError(f"`{name}` has no coordinate reference system; distances need a metric one. Find it with `bank inspect`, then `{name}.set_crs(...)`.")
+        raise CrsError(
+            f"`{name}` has no coordinate reference system; distances need a metric one. Find it with `bank inspect`, then `{name}.set_crs(...)`."
+        )
     if not crs.is_projected or {axis.unit_name for axis in crs.axis_info} != {"metre"}:
         unit = crs.axis_info[0].unit_name if crs.axis_info else "unknown unit"
         raise CrsError(f"`{name}` is in {crs.to_string()} ({unit}s); distances need a metric CRS. Use `{name}.to_crs(geo.WORK_CRS)`.")
@@ -70,7 +72,9 @@ def repair(
     mended[mixed] = [_polygons_only(one) for one in mended[mixed]]
     lost = shapely.is_missing(mended) | shapely.is_empty(mended) | ~np.isin(shapely.get_type_id(mended), (3, 6))
     if lost.any():
-        raise DataError(f"{lost.sum()} of {len(frame)} rows: no area in the geometry ({some(frame.index[lost])}). Take these rows from another edition of the outlines.")
+        raise DataError(
+            f"{lost.sum()} of {len(frame)} rows: no area in the geometry ({some(frame.index[lost])}). Take these rows from another edition of the outlines."
+        )
     result = frame.copy()
     result[result.geometry.name] = gpd.GeoSeries(np.where(broken, mended, geometry), index=frame.index, crs=frame.crs)
     return result, int(broken.sum())
@@ -91,7 +95,9 @@ def points_in_areas(
     """The area that contains each point; on a shared border the one with the smallest key. Raises CrsError."""
     require_same(points, areas, ("points", "areas"))
     if key not in areas.columns:
-        raise InputError(f"`areas` has no column `{key}`; it has {', '.join(f'`{column}`' for column in areas.columns)}. Name the key column with `key=`.")
+        raise InputError(
+            f"`areas` has no column `{key}`; it has {', '.join(f'`{column}`' for column in areas.columns)}. Name the key column with `key=`."
+        )
     row, area = shapely.STRtree(areas.geometry.to_numpy()).query(points.geometry.to_numpy(), predicate="intersects")
     hits = pd.DataFrame({"row": row, "key": areas[key].to_numpy()[area]}).groupby("row")["key"].min()
     return hits.reindex(range(len(points))).set_axis(points.index).rename(key)
@@ -104,7 +110,9 @@ def nearest_distance_m(
     """Straight-line distance to the nearest target. Raises CrsError, and DataError where there is no target."""
     require_same(origins, targets, ("origins", "targets"))
     if targets.geometry.notna().sum() == 0:
-        raise DataError("`targets` has no row with a geometry; a nearest distance needs one. Say `not published` in the report rather than a distance.")
+        raise DataError(
+            "`targets` has no row with a geometry; a nearest distance needs one. Say `not published` in the report rather than a distance."
+        )
     tree = shapely.STRtree(targets.geometry.to_numpy())
     (row, _), metres = tree.query_nearest(origins.geometry.to_numpy(), return_distance=True, all_matches=False)
     return pd.Series(metres, index=row).reindex(range(len(origins))).set_axis(origins.index).rename("nearest_m")
@@ -137,8 +145,12 @@ def interpolate(
         raise InputError(f'`uncovered` is {uncovered!r}; use "raise" or "rescale".')
     counts = source[list(columns)]
     if counts.isna().any(axis=None):
-        raise DataError(f"{counts.isna().any(axis=1).sum()} of {len(source)} rows of `source` have no value in {', '.join(columns)}. Fill or drop them first, and say so.")
-    moved = area_interpolate(source.assign(**counts.astype(float)), target, extensive_variables=list(columns), allocate_total=uncovered == "rescale")
+        raise DataError(
+            f"{counts.isna().any(axis=1).sum()} of {len(source)} rows of `source` have no value in {', '.join(columns)}. Fill or drop them first, and say so."
+        )
+    moved = area_interpolate(
+        source.assign(**counts.astype(float)), target, extensive_variables=list(columns), allocate_total=uncovered == "rescale"
+    )
     result = pd.DataFrame(moved[list(columns)].to_numpy(), index=target.index, columns=list(columns))
     factor = (counts.sum() / result.sum()).fillna(1.0)
     result *= factor.where((factor - 1.0).abs() <= ROUNDING, 1.0)

@@ -53,12 +53,16 @@ def _squares(areas: gpd.GeoDataFrame, cell_m: float) -> tuple[npt.NDArray[np.flo
     low, high = np.split(np.floor(areas.total_bounds / cell_m), 2)
     columns, rows = (high - low + 1).astype(int)
     if columns * rows > MOST_CELLS:
-        raise InputError(f"`cell_m`={cell_m:g} gives {columns * rows:,} cells, more than {MOST_CELLS:,}. Use larger cells, or part of the area.")
+        raise InputError(
+            f"`cell_m`={cell_m:g} gives {columns * rows:,} cells, more than {MOST_CELLS:,}. Use larger cells, or part of the area."
+        )
     west, south = np.meshgrid((low[0] + np.arange(columns)) * cell_m, (low[1] + np.arange(rows)) * cell_m)
     return west.ravel(), south.ravel()
 
 
-def _cut(squares: npt.NDArray[np.object_], outlines: npt.NDArray[np.object_]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.object_], npt.NDArray[np.bool_]]:
+def _cut(
+    squares: npt.NDArray[np.object_], outlines: npt.NDArray[np.object_]
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.object_], npt.NDArray[np.bool_]]:
     """Pairs of square and outline, the shape of each pair, and whether it is the whole square."""
     shapely.prepare(outlines)
     tree = shapely.STRtree(squares)
@@ -75,7 +79,9 @@ def grid(
     cell_m: float = 100.0,  # edge of a cell, whole metres
     *,
     key: str = "dong_code",  # column of `areas` that names them
-) -> gpd.GeoDataFrame:  # one row per piece (cell x dong): cell_id, <key>, area_m2, x, y (a point inside, metres), geometry; sorted by key and cell
+) -> (
+    gpd.GeoDataFrame
+):  # one row per piece (cell x dong): cell_id, <key>, area_m2, x, y (a point inside, metres), geometry; sorted by key and cell
     """The areas cut along lines at multiples of `cell_m` in EPSG:5179; the pieces cover them exactly. Raises CrsError, InputError, DataError."""
     if areas.crs is None or areas.crs.to_epsg() != 5179:
         raise CrsError(f"`areas` is in {areas.crs}; the grid follows the lines of {WORK_CRS}. Use `areas.to_crs(geo.WORK_CRS)`.")
@@ -109,10 +115,14 @@ def _shares(pieces: pd.DataFrame, weights: pd.Series | None, key: str) -> tuple[
     if weights is None:
         return even, ()
     if not weights.index.equals(pieces.index):
-        raise InputError("`weights` has another index than `pieces`; each piece needs its weight. Make them with `grids.address_weights(points, pieces, ...)`.")
+        raise InputError(
+            "`weights` has another index than `pieces`; each piece needs its weight. Make them with `grids.address_weights(points, pieces, ...)`."
+        )
     wrong = ~(weights >= 0) | np.isinf(weights)
     if wrong.any():
-        raise DataError(f"{wrong.sum()} of {len(weights)} `weights` are missing, negative or infinite (rows {some(weights.index[wrong])}). Give 0 where nobody lives.")
+        raise DataError(
+            f"{wrong.sum()} of {len(weights)} `weights` are missing, negative or infinite (rows {some(weights.index[wrong])}). Give 0 where nobody lives."
+        )
     total = weights.groupby(pieces[key]).transform("sum")
     bare = total == 0
     return even.where(bare, weights / total.where(~bare, 1.0)), tuple(sorted(pieces.loc[bare, key].unique()))
@@ -127,16 +137,30 @@ def spread(
 ) -> Spread:
     """Residents of each dong over its pieces, keeping every dong's total. Raises DataError where a dong has residents but no piece, or the reverse."""
     if population.index.has_duplicates or bool(np.any(population.isna())):
-        raise DataError(f"`population` needs one complete row per `{key}`; some are repeated or have no value. Sum or fill them first, and say so.")
-    apart = {"`population` but no piece": population.index.difference(pd.Index(pieces[key])), "a piece but no `population`": pd.Index(pieces[key].unique()).difference(population.index)}
+        raise DataError(
+            f"`population` needs one complete row per `{key}`; some are repeated or have no value. Sum or fill them first, and say so."
+        )
+    apart = {
+        "`population` but no piece": population.index.difference(pd.Index(pieces[key])),
+        "a piece but no `population`": pd.Index(pieces[key].unique()).difference(population.index),
+    }
     if problems := [f"{len(keys)} with {what} ({some(keys)})" for what, keys in apart.items() if len(keys)]:
         raise DataError(f"`{key}` of `population` and `pieces` differ: {'; '.join(problems)}. Use one edition of dongs for both.", problems)
     share, fallback = _shares(pieces, weights, key)
     given = population.to_frame("population") if isinstance(population, pd.Series) else population
     people = given.loc[pieces[key]].set_axis(pieces.index).astype(float).mul(share, axis=0)
     for column in people:
-        require_conserved(given[column].astype(float), people[column].groupby(pieces[key]).sum().reindex(given.index), "Spreading failed", "Report this as a bug.")
-    notes = [f"{len(fallback)} of {len(given)} areas have no weight and were spread evenly: {', '.join(map(str, fallback))}."] if fallback else []
+        require_conserved(
+            given[column].astype(float),
+            people[column].groupby(pieces[key]).sum().reindex(given.index),
+            "Spreading failed",
+            "Report this as a bug.",
+        )
+    notes = (
+        [f"{len(fallback)} of {len(given)} areas have no weight and were spread evenly: {', '.join(map(str, fallback))}."]
+        if fallback
+        else []
+    )
     result = pd.Series(people["population"], name=population.name) if isinstance(population, pd.Series) else people
     return Spread(result, "even" if weights is None else "weighted", fallback, tuple(notes))
 

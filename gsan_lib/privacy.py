@@ -78,7 +78,9 @@ def possible_range(
     return low, -high
 
 # %% ../notebooks/lib/privacy.ipynb #5f7c662d
-def _candidates(values: npt.NDArray[np.int64], hidden: npt.NDArray[np.bool_], lines: Iterator[tuple[int, int]]) -> list[tuple[bool, bool, bool, int, int, int]]:
+def _candidates(
+    values: npt.NDArray[np.int64], hidden: npt.NDArray[np.bool_], lines: Iterator[tuple[int, int]]
+) -> list[tuple[bool, bool, bool, int, int, int]]:
     """Published cells of the given lines (axis, number), cheapest first: (empty, total, closes nothing, count, row, column)."""
     rows, columns = values.shape
     found = []
@@ -110,7 +112,9 @@ def _protect(values: npt.NDArray[np.int64], small: npt.NDArray[np.bool_], k: int
         ranges = {cell: possible_range(values, hidden, cell) for cell in waiting}
         waiting = [cell for cell, (low, high) in ranges.items() if high - low < k - 1]
         for row, column in waiting:
-            near = _candidates(values, hidden, iter([(0, row), (1, column)])) or _candidates(values, hidden, ((0, line) for line in range(len(values))))
+            near = _candidates(values, hidden, iter([(0, row), (1, column)])) or _candidates(
+                values, hidden, ((0, line) for line in range(len(values)))
+            )
             if near:
                 hidden[near[0][-2:]] = True
     return hidden
@@ -130,7 +134,11 @@ def suppress(
     small = (values > 0) & (values < k)
     hidden = _protect(values, small, k)
     primary, complementary = int(small.sum()), int((hidden & ~small).sum())
-    note = f"{k} 미만인 {primary}칸과, 합계에서 그 수를 되찾지 못하도록 {complementary}칸을 더 가렸습니다." if primary else f"{k} 미만의 수가 없어 가린 칸이 없습니다."
+    note = (
+        f"{k} 미만인 {primary}칸과, 합계에서 그 수를 되찾지 못하도록 {complementary}칸을 더 가렸습니다."
+        if primary
+        else f"{k} 미만의 수가 없어 가린 칸이 없습니다."
+    )
     return Released(table.astype("Int64").mask(hidden), primary, complementary, note)
 
 # %% ../notebooks/lib/privacy.ipynb #c41f89d7

@@ -49,9 +49,14 @@ def population() -> pd.DataFrame:  # dong_code, dong_name, age_from, age_to (inc
     long = long.assign(age_from=ages[0], age_to=ages[1], sex="all").sort_values(["dong_code", "age_from"], ignore_index=True)
     return long[["dong_code", "dong_name", "age_from", "age_to", "sex", "population"]]
 
-# %% ../notebooks/lib/sample.ipynb #5676b6de
+# %% ../notebooks/lib/sample.ipynb #2208b12d
 OUTSKIRTS_M = 2000.0  # how far the simulated district reaches beyond its outer centroids, metres
 WHOLE_M = 1.0  # grid of all simulated coordinates, metres
+
+
+def _whole(shape: Any) -> Any:
+    """Coordinates in whole metres, without the fixed grid that GEOS would impose on whatever is computed from them."""
+    return shapely.set_precision(shapely.set_precision(shape, WHOLE_M), 0.0)
 
 
 def boundary() -> BaseGeometry:  # Polygon, EPSG:5179, whole metres
@@ -59,7 +64,7 @@ def boundary() -> BaseGeometry:  # Polygon, EPSG:5179, whole metres
     table = facts()
     hull = shapely.concave_hull(shapely.multipoints(table[["x_5179", "y_5179"]].to_numpy()), ratio=0.5)
     smooth = hull.buffer(OUTSKIRTS_M + 1000.0, quad_segs=16).buffer(-1000.0, quad_segs=16)
-    return shapely.set_precision(smooth.simplify(5.0), WHOLE_M)
+    return _whole(smooth.simplify(5.0))
 
 
 def district() -> gpd.GeoDataFrame:  # 21 rows: dong_code, dong_name, kostat_code, population (persons), geometry (EPSG:5179)
@@ -67,7 +72,7 @@ def district() -> gpd.GeoDataFrame:  # 21 rows: dong_code, dong_name, kostat_cod
     table = facts()
     centroids = shapely.points(table["x_5179"], table["y_5179"])
     cells = shapely.voronoi_polygons(shapely.multipoints(centroids), extend_to=boundary(), ordered=True)
-    outlines = shapely.set_precision(shapely.intersection(shapely.get_parts(cells), boundary()), WHOLE_M)
+    outlines = _whole(shapely.intersection(shapely.get_parts(cells), boundary()))
     frame = table[["dong_code", "dong_name", "kostat_code"]].assign(population=table.filter(like="age_").sum(axis=1))
     result = gpd.GeoDataFrame(frame, geometry=shapely.normalize(outlines), crs=WORK_CRS)
     result.attrs["gsan"] = {"simulated": True, "notice": NOTICE, "source": SOURCE}
@@ -110,11 +115,16 @@ def _workbook(frame: pd.DataFrame, title: str) -> bytes:
 def _population_file() -> pd.DataFrame:
     """Residents in the wide form of MOIS: code inside the name, thousands commas, total row first."""
     table, place = facts(), f"{facilities.PROVINCE} {facilities.DISTRICT}"
-    bands = table.filter(like="age_").rename(columns=lambda name: "2020년12월_계_" + name[4:].replace("_over", "세 이상").replace("_", "~") + ("" if "over" in name else "세"))
+    bands = table.filter(like="age_").rename(
+        columns=lambda name: "2020년12월_계_" + name[4:].replace("_over", "세 이상").replace("_", "~") + ("" if "over" in name else "세")
+    )
     names = place + " " + table["dong_name"] + "(" + table["dong_code"] + ")"
     everyone = pd.concat([bands.sum().to_frame().T, bands], ignore_index=True)
     sums = everyone.sum(axis=1)
-    wide = pd.concat([pd.Series([f"{place} (2920000000)", *names], name="행정구역"), sums.rename("총인구수"), sums.rename("연령구간인구수"), everyone], axis=1)
+    wide = pd.concat(
+        [pd.Series([f"{place} (2920000000)", *names], name="행정구역"), sums.rename("총인구수"), sums.rename("연령구간인구수"), everyone],
+        axis=1,
+    )
     return wide.astype(object).map(lambda cell: f"{cell:,}" if isinstance(cell, int) else cell)
 
 
@@ -122,10 +132,27 @@ def _boundary_file() -> dict[str, Any]:
     """Outlines as GeoJSON in degrees, with the property names of the published ones."""
     dongs = district().to_crs(4326)
     full = f"{facilities.PROVINCE} {facilities.DISTRICT} " + dongs["dong_name"]
-    table = pd.DataFrame({"adm_nm": full, "adm_cd": dongs["kostat_code"], "adm_cd2": dongs["dong_code"], "sgg": "29200", "sidonm": facilities.PROVINCE, "sggnm": facilities.DISTRICT})
+    table = pd.DataFrame(
+        {
+            "adm_nm": full,
+            "adm_cd": dongs["kostat_code"],
+            "adm_cd2": dongs["dong_code"],
+            "sgg": "29200",
+            "sidonm": facilities.PROVINCE,
+            "sggnm": facilities.DISTRICT,
+        }
+    )
     rings = [[[round(x, DECIMALS), round(y, DECIMALS)] for x, y in shape.exterior.coords] for shape in dongs.geometry]
-    features = [{"type": "Feature", "properties": row, "geometry": {"type": "Polygon", "coordinates": [ring]}} for row, ring in zip(table.to_dict("records"), rings, strict=True)]
-    return {"type": "FeatureCollection", "name": NOTICE, "crs": {"type": "name", "properties": {"name": "urn:ogc:def:crs:OGC:1.3:CRS84"}}, "features": features}
+    features = [
+        {"type": "Feature", "properties": row, "geometry": {"type": "Polygon", "coordinates": [ring]}}
+        for row, ring in zip(table.to_dict("records"), rings, strict=True)
+    ]
+    return {
+        "type": "FeatureCollection",
+        "name": NOTICE,
+        "crs": {"type": "name", "properties": {"name": "urn:ogc:def:crs:OGC:1.3:CRS84"}},
+        "features": features,
+    }
 
 
 def _ridership_file(frame: pd.DataFrame) -> bytes:
@@ -145,15 +172,30 @@ def raw_files() -> dict[str, bytes]:  # file name -> content
         "population_age_202012.csv": _population_file(), "school_zones_2020.csv": before, "school_zones_2026.csv": after,
         "parks.csv": facilities.parks(place), "lights.csv": facilities.lights(place), "parking.csv": facilities.parking(place),
     }  # fmt: skip
-    utf8 = {"fires.csv": events.fires(place), "accidents_2020.csv": events.accidents(place), "cctv_police.csv": police, "cctv_ansimi.csv": safe_home, "pharmacies.csv": facilities.pharmacies(place)}
-    bom = {"junctions.csv": facilities.junctions(place), "crossings.csv": facilities.crossings(place), "bus_stops.csv": facilities.bus_stops(place), "stations.csv": facilities.stations(place)}
+    utf8 = {
+        "fires.csv": events.fires(place),
+        "accidents_2020.csv": events.accidents(place),
+        "cctv_police.csv": police,
+        "cctv_ansimi.csv": safe_home,
+        "pharmacies.csv": facilities.pharmacies(place),
+    }
+    bom = {
+        "junctions.csv": facilities.junctions(place),
+        "crossings.csv": facilities.crossings(place),
+        "bus_stops.csv": facilities.bus_stops(place),
+        "stations.csv": facilities.stations(place),
+    }
     return {
         "dong_boundaries.geojson": _json(_boundary_file()),
         "hydrants.json": _json({"response": {"body": {"items": hydrants, "totalCount": len(hydrants)}}}),
         "restrooms.json": _json({"items": restrooms}),
         "libraries.xlsx": _workbook(facilities.libraries(place), f"전국도서관표준데이터 ({NOTICE})"),
         "subway_ridership.csv": _ridership_file(events.subway_ridership(place)),
-        **{name: _csv(frame, encoding) for group, encoding in ((cp949, "cp949"), (utf8, "utf-8"), (bom, "utf-8-sig")) for name, frame in group.items()},
+        **{
+            name: _csv(frame, encoding)
+            for group, encoding in ((cp949, "cp949"), (utf8, "utf-8"), (bom, "utf-8-sig"))
+            for name, frame in group.items()
+        },
     }
 
 

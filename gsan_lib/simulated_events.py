@@ -32,13 +32,21 @@ def fires(town: Town) -> pd.DataFrame:
     where = places["legal_dong"].where(places.index % (FIRES // BY_ADMINISTRATIVE_DONG) != 0, names)
     deaths, injuries = rng.poisson(0.01, FIRES), rng.poisson(0.08, FIRES)
     loss = np.where(rng.random(FIRES) < 0.3, 0, np.round(rng.lognormal(7.0, 1.8, FIRES))).astype(int)
-    table = pd.DataFrame({"연번": np.sort(rng.choice(44_000, FIRES, replace=False) + 1), "사망": deaths, "부상": injuries, "인명피해.명.소계": deaths + injuries, "재산피해소계": loss})
+    table = pd.DataFrame(
+        {
+            "연번": np.sort(rng.choice(44_000, FIRES, replace=False) + 1),
+            "사망": deaths,
+            "부상": injuries,
+            "인명피해.명.소계": deaths + injuries,
+            "재산피해소계": loss,
+        }
+    )
     cause = rng.choice(["부주의", "전기적 요인", "기계적 요인", "미상"], FIRES, p=[0.62, 0.17, 0.1, 0.11])
     source = rng.choice(["작동기기", "담뱃불, 라이터불", "불꽃, 불티"], FIRES, p=[0.45, 0.4, 0.15])
     place = rng.choice(["주거", "생활서비스", "산업시설", "임야", "기타"], FIRES, p=[0.35, 0.2, 0.15, 0.1, 0.2])
     return table.assign(시도=PROVINCE, 시군구=DISTRICT, 읍면동=where, 발화열원=source, 발화요인대분류=cause, 장소대분류=place, 지번동=where)
 
-# %% ../notebooks/lib/simulated_events.ipynb #39267fe7
+# %% ../notebooks/lib/simulated_events.ipynb #7c2a1263
 ACCIDENTS_INSIDE, ACCIDENTS_BEYOND = 12, 8
 
 
@@ -51,17 +59,42 @@ def accidents(town: Town) -> pd.DataFrame:
     when = pd.Timestamp("2020-01-01") + pd.to_timedelta(np.sort(rng.choice(366 * 24, len(places), replace=False)), unit="h")
     longitude, latitude = degrees(places["x"], places["y"])
     kind = np.select([places.index % 12 < 5, places.index % 12 < 10], ["차대사람", "차대차"], "차량단독")
-    table = pd.DataFrame({"발생년": 2020, "발생년월일시": when.strftime("%Y-%m-%d %H:%M:%S"), "주야": np.where((when.hour >= 7) & (when.hour < 18), "주", "야"), "요일": ["월화수목금토일"[day] for day in when.weekday]})
-    table = table.assign(사망자수=1, 부상자수=0, 중상자수=0, 경상자수=0, 발생지시도="광주", 발생지시군구=places["gu"], 사고유형_대분류=kind, 가해자법규위반="안전운전 의무 불이행")
+    table = pd.DataFrame(
+        {
+            "발생년": 2020,
+            "발생년월일시": when.strftime("%Y-%m-%d %H:%M:%S"),
+            "주야": np.where((when.hour >= 7) & (when.hour < 18), "주", "야"),
+            "요일": ["월화수목금토일"[day] for day in when.day_of_week],
+        }
+    )
+    table = table.assign(
+        사망자수=1,
+        부상자수=0,
+        중상자수=0,
+        경상자수=0,
+        발생지시도="광주",
+        발생지시군구=places["gu"],
+        사고유형_대분류=kind,
+        가해자법규위반="안전운전 의무 불이행",
+    )
     return table.assign(발생위치X_UTMK=places["x"], 발생위치Y_UTMK=places["y"], 경도=longitude, 위도=latitude)
 
-# %% ../notebooks/lib/simulated_events.ipynb #11b7e53c
+# %% ../notebooks/lib/simulated_events.ipynb #4917ab96
 FIRST_DAY, LAST_DAY = "2016-01-01", "2019-12-31"
 BY_WEEKDAY = np.array([1.00, 1.02, 1.02, 1.03, 1.08, 0.78, 0.62])  # Monday to Sunday, relative to Monday
 ON_HOLIDAY = 0.58  # relative to a Monday
 TREND_A_YEAR = 0.02
 FIXED_HOLIDAYS = ("01-01", "03-01", "05-05", "06-06", "08-15", "10-03", "10-09", "12-25")  # 관공서의 공휴일에 관한 규정 제2조
-MOVING_HOLIDAYS = ("2016-02-08", "2016-09-15", "2017-01-28", "2017-10-04", "2018-02-16", "2018-09-24", "2019-02-05", "2019-09-25")  # 설날, 추석; with the days before and after
+MOVING_HOLIDAYS = (
+    "2016-02-08",
+    "2016-09-15",
+    "2017-01-28",
+    "2017-10-04",
+    "2018-02-16",
+    "2018-09-24",
+    "2019-02-05",
+    "2019-09-25",
+)  # 설날, 추석; with the days before and after
 WAVE = np.array([-3, -4, 2, 3, 3, 1, -2, -4, 1, 3, 2, -2]) / 100  # by month
 
 
@@ -75,12 +108,29 @@ def subway_ridership(town: Town) -> pd.DataFrame:
     """Passengers by day and station, columns of Seoul's OA-12914."""
     rng = stream("subway ridership")
     days = pd.date_range(FIRST_DAY, LAST_DAY)
-    level = np.where(_is_holiday(days), ON_HOLIDAY, BY_WEEKDAY[days.weekday]) * (1 + WAVE[days.month - 1]) * (1 + TREND_A_YEAR * np.arange(len(days)) / 365.25)
+    level = (
+        np.where(_is_holiday(days), ON_HOLIDAY, BY_WEEKDAY[days.day_of_week])
+        * (1 + WAVE[days.month - 1])
+        * (1 + TREND_A_YEAR * np.arange(len(days)) / 365.25)
+    )
     shared = level * np.exp(rng.normal(0, 0.025, len(days)))
     tables = []
     for place, (_, station) in enumerate(stations(town).iterrows()):
         people = (9000 - 1400 * place) * shared * np.exp(rng.normal(0, 0.03, len(days)))
         off = people * np.exp(rng.normal(0.01, 0.02, len(days)))
-        table = pd.DataFrame({"사용일자": days.strftime("%Y%m%d"), "호선명": station["호선"], "역ID": f"0{station['고유역번호(외부역코드)']}", "역명": station["역명"]})
-        tables.append(table.assign(승차총승객수=np.round(people).astype(int), 하차총승객수=np.round(off).astype(int), 등록일자=(days + pd.Timedelta(days=3)).strftime("%Y%m%d")))
+        table = pd.DataFrame(
+            {
+                "사용일자": days.strftime("%Y%m%d"),
+                "호선명": station["호선"],
+                "역ID": f"0{station['고유역번호(외부역코드)']}",
+                "역명": station["역명"],
+            }
+        )
+        tables.append(
+            table.assign(
+                승차총승객수=np.round(people).astype(int),
+                하차총승객수=np.round(off).astype(int),
+                등록일자=(days + pd.Timedelta(days=3)).strftime("%Y%m%d"),
+            )
+        )
     return pd.concat(tables).sort_values(["사용일자", "역ID"], ignore_index=True)

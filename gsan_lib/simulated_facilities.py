@@ -23,9 +23,46 @@ __all__ = ['PROVINCE', 'DISTRICT', 'NEIGHBOUR', 'WORDS', 'GU_CODE', 'CITY_CODE',
 PROVINCE, DISTRICT = "광주광역시", "광산구"
 NEIGHBOUR = "북구"  # the made-up facilities across the border stand there
 WORDS = [
-    "새빛", "한들", "푸른솔", "은하", "무지개", "햇살", "꿈나무", "초롱", "가람", "누리", "다솜", "미리내", "아름", "해오름",
-    "별빛", "온새", "이든", "하람", "도담", "라온", "마루", "보람", "슬기", "여울", "윤슬", "잔디", "찬솔", "토담",
-    "파랑", "하늬", "한울", "해밀", "나래", "단비", "들꽃", "모아", "바른", "솔빛", "샛별", "동그라미",
+    "새빛",
+    "한들",
+    "푸른솔",
+    "은하",
+    "무지개",
+    "햇살",
+    "꿈나무",
+    "초롱",
+    "가람",
+    "누리",
+    "다솜",
+    "미리내",
+    "아름",
+    "해오름",
+    "별빛",
+    "온새",
+    "이든",
+    "하람",
+    "도담",
+    "라온",
+    "마루",
+    "보람",
+    "슬기",
+    "여울",
+    "윤슬",
+    "잔디",
+    "찬솔",
+    "토담",
+    "파랑",
+    "하늬",
+    "한울",
+    "해밀",
+    "나래",
+    "단비",
+    "들꽃",
+    "모아",
+    "바른",
+    "솔빛",
+    "샛별",
+    "동그라미",
 ]
 GU_CODE, CITY_CODE, NEIGHBOUR_CODE = "3630000", "6290000", "3620000"  # 제공기관코드
 
@@ -69,7 +106,14 @@ def junctions(town: Town) -> pd.DataFrame:
     longitude, latitude = degrees(places["x"], places["y"], 9)
     east, north = Transformer.from_crs(WORK_CRS, "EPSG:5186", always_xy=True).transform(places["x"].to_numpy(), places["y"].to_numpy())
     number = np.arange(1, len(places) + 1)
-    table = pd.DataFrame({"교차로코드": 5000 + number, "교차로명칭": _names(places, "사거리"), "유형코드": 1, "교차로관리번호": [f"29-{one:010d}" for one in number]})
+    table = pd.DataFrame(
+        {
+            "교차로코드": 5000 + number,
+            "교차로명칭": _names(places, "사거리"),
+            "유형코드": 1,
+            "교차로관리번호": [f"29-{one:010d}" for one in number],
+        }
+    )
     return table.assign(X좌표=np.round(east, 3), Y좌표=np.round(north, 3), 경도=longitude, 위도=latitude)
 
 
@@ -85,7 +129,9 @@ def crossings(town: Town) -> pd.DataFrame:
     """Pedestrian crossings, two at each of 250 junctions."""
     places = _corners(town, 250)
     longitude, latitude = degrees(places["x"], places["y"], 9)
-    return pd.DataFrame({"횡단보도_ID": 39_000 + np.arange(len(places)), "읍면동명": places["legal_dong"], "위도": latitude, "경도": longitude})
+    return pd.DataFrame(
+        {"횡단보도_ID": 39_000 + np.arange(len(places)), "읍면동명": places["legal_dong"], "위도": latitude, "경도": longitude}
+    )
 
 # %% ../notebooks/lib/simulated_facilities.ipynb #bf012a1d
 def cctv(town: Town) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -97,10 +143,14 @@ def cctv(town: Town) -> tuple[pd.DataFrame, pd.DataFrame]:
     where = cameras["legal_dong"] + " " + _text(cameras["x"] % 900 + 1) + " 앞"
     police, safe = cameras["pole"] <= len(poles) - 15, (cameras["pole"] > len(poles) - 15) | (cameras["pole"] % 12 != 0)
     longitude, latitude = degrees(cameras["x"], cameras["y"], 8)
-    first = pd.DataFrame({"NO": 37_000 + np.arange(len(cameras)), "ATNRG_NM": DISTRICT, "SAFETY_ADDR": where + " " + role, "CCTV_USE": "방범"})
+    first = pd.DataFrame(
+        {"NO": 37_000 + np.arange(len(cameras)), "ATNRG_NM": DISTRICT, "SAFETY_ADDR": where + " " + role, "CCTV_USE": "방범"}
+    )
     first = first.assign(LA=latitude, LO=longitude, CCTV_QTY=1, UPDATE_DT="2022-01-17", PLCST_NM="모의경찰서")[police]
     numbered = "B" + cameras["pole"].astype(str).str.zfill(4) + " " + where + " " + role
-    second = pd.DataFrame({"자치구": DISTRICT, "주소": numbered, "위도": np.round(latitude, 4), "경도": np.round(longitude, 4), "수량": 1})[safe]
+    second = pd.DataFrame({"자치구": DISTRICT, "주소": numbered, "위도": np.round(latitude, 4), "경도": np.round(longitude, 4), "수량": 1})[
+        safe
+    ]
     return first.reset_index(drop=True), second.reset_index(drop=True)
 
 # %% ../notebooks/lib/simulated_facilities.ipynb #e6020a89
@@ -124,9 +174,20 @@ def _zone_table(places: pd.DataFrame, day: str) -> pd.DataFrame:
     outside = places["dong_code"].isna()
     office = np.where(outside, f"{PROVINCE} {NEIGHBOUR}", f"{PROVINCE} {DISTRICT}")
     cameras = _text(places["x"] % 4)
-    table = pd.DataFrame({"시설종류": places["kind"], "대상시설명": places["name"], "소재지도로명주소": places["road_address"], "소재지지번주소": places["lot_address"]})
-    table = table.assign(위도=latitude, 경도=longitude, 관리기관명=pd.Series(office, index=places.index, dtype="str") + "청", 관할경찰서명="모의경찰서")
-    table = table.assign(CCTV설치여부=np.where(cameras == "0", "N", "Y"), CCTV설치대수=np.where(cameras == "0", "", cameras), 보호구역도로폭="6~8")
+    table = pd.DataFrame(
+        {
+            "시설종류": places["kind"],
+            "대상시설명": places["name"],
+            "소재지도로명주소": places["road_address"],
+            "소재지지번주소": places["lot_address"],
+        }
+    )
+    table = table.assign(
+        위도=latitude, 경도=longitude, 관리기관명=pd.Series(office, index=places.index, dtype="str") + "청", 관할경찰서명="모의경찰서"
+    )
+    table = table.assign(
+        CCTV설치여부=np.where(cameras == "0", "N", "Y"), CCTV설치대수=np.where(cameras == "0", "", cameras), 보호구역도로폭="6~8"
+    )
     return table.assign(데이터기준일자=day, 제공기관코드=np.where(outside, NEIGHBOUR_CODE, GU_CODE), 제공기관명=office)
 
 
@@ -136,7 +197,10 @@ def school_zones(town: Town) -> tuple[pd.DataFrame, pd.DataFrame]:
     places = pick(town.addresses, 129, rng, spacing_m=260.0)
     kind = np.select([places.index % 3 == 0, places.index % 3 == 1], ["초등학교", "유치원"], "어린이집")
     places = places.assign(kind=kind, name=_names(places, "") + np.where(kind == "초등학교", "초교", kind))
-    before = pd.concat([places.head(120), _neighbours(town, "school zones", 12).assign(kind="초등학교", name=lambda frame: _names(frame, "초등학교"))], ignore_index=True)
+    before = pd.concat(
+        [places.head(120), _neighbours(town, "school zones", 12).assign(kind="초등학교", name=lambda frame: _names(frame, "초등학교"))],
+        ignore_index=True,
+    )
     vanished = places.index[(places["kind"] != "초등학교") & (places.index < 120)][-18:]
     after = places.drop(vanished).assign(name=lambda frame: frame["name"].str.replace("초교", "초등학교"))
     moved = after.index[after["kind"] == "초등학교"][:4]
@@ -149,7 +213,13 @@ def school_zones(town: Town) -> tuple[pd.DataFrame, pd.DataFrame]:
     return earlier, _zone_table(pd.concat([after, before.tail(12)], ignore_index=True), "2026-01-06")
 
 # %% ../notebooks/lib/simulated_facilities.ipynb #570b60bb
-PARK_KINDS = {"어린이공원": (70, 1000, 2500), "근린공원": (28, 10_000, 60_000), "소공원": (8, 300, 2500), "체육공원": (2, 12_000, 20_000), "역사공원": (2, 3000, 14_000)}  # number, least and most m2
+PARK_KINDS = {
+    "어린이공원": (70, 1000, 2500),
+    "근린공원": (28, 10_000, 60_000),
+    "소공원": (8, 300, 2500),
+    "체육공원": (2, 12_000, 20_000),
+    "역사공원": (2, 3000, 14_000),
+}  # number, least and most m2
 
 
 def parks(town: Town) -> pd.DataFrame:
@@ -158,16 +228,43 @@ def parks(town: Town) -> pd.DataFrame:
     kinds = [(kind, low, high) for kind, (number, low, high) in PARK_KINDS.items() for _ in range(number)]
     own = pick(town.addresses, len(kinds), rng, spacing_m=350.0)
     kinds = kinds[: len(own)]
-    own = own.assign(kind=[kind for kind, _, _ in kinds], area=[round(rng.uniform(low, high), 1) for _, low, high in kinds], code=GU_CODE, office=f"{PROVINCE} {DISTRICT}", day="2023-03-16")
+    own = own.assign(
+        kind=[kind for kind, _, _ in kinds],
+        area=[round(rng.uniform(low, high), 1) for _, low, high in kinds],
+        code=GU_CODE,
+        office=f"{PROVINCE} {DISTRICT}",
+        day="2023-03-16",
+    )
     own = own.assign(name=_names(own, ""), number=[f"29200-{one:05d}" for one in range(1, len(own) + 1)])
-    again = own.head(60).assign(x=lambda frame: frame["x"] + rng.integers(-3, 4, len(frame)), code=CITY_CODE, office=PROVINCE, day="2022-09-14")
-    again = again.assign(number=again["number"].str.replace("29200-", "29000-"), kind=again["kind"].where(again.index > 2, "근린공원"), road_address="")
-    across = _neighbours(town, "parks", 20).assign(kind="어린이공원", area=1500.0, code=NEIGHBOUR_CODE, office=f"{PROVINCE} {NEIGHBOUR}", day="2022-11-01")
+    again = own.head(60).assign(
+        x=lambda frame: frame["x"] + rng.integers(-3, 4, len(frame)), code=CITY_CODE, office=PROVINCE, day="2022-09-14"
+    )
+    again = again.assign(
+        number=again["number"].str.replace("29200-", "29000-"), kind=again["kind"].where(again.index > 2, "근린공원"), road_address=""
+    )
+    across = _neighbours(town, "parks", 20).assign(
+        kind="어린이공원", area=1500.0, code=NEIGHBOUR_CODE, office=f"{PROVINCE} {NEIGHBOUR}", day="2022-11-01"
+    )
     across = across.assign(name=_names(across, ""), number=[f"29170-{one:05d}" for one in range(1, len(across) + 1)])
     rows = pd.concat([own, again, across], ignore_index=True)
     longitude, latitude = degrees(rows["x"], rows["y"])
-    table = pd.DataFrame({"관리번호": rows["number"], "공원명": rows["name"], "공원구분": rows["kind"], "소재지도로명주소": rows["road_address"], "소재지지번주소": rows["lot_address"]})
-    table = table.assign(위도=latitude, 경도=longitude, 공원면적=rows["area"], 지정고시일="2004-11-10", 관리기관명=rows["office"] + "청", 데이터기준일자=rows["day"])
+    table = pd.DataFrame(
+        {
+            "관리번호": rows["number"],
+            "공원명": rows["name"],
+            "공원구분": rows["kind"],
+            "소재지도로명주소": rows["road_address"],
+            "소재지지번주소": rows["lot_address"],
+        }
+    )
+    table = table.assign(
+        위도=latitude,
+        경도=longitude,
+        공원면적=rows["area"],
+        지정고시일="2004-11-10",
+        관리기관명=rows["office"] + "청",
+        데이터기준일자=rows["day"],
+    )
     table.loc[5, ["위도", "경도"]] = [33.1, 137.2]
     return table.assign(제공기관코드=rows["code"], 제공기관명=rows["office"])
 
@@ -179,9 +276,20 @@ def libraries(town: Town) -> pd.DataFrame:
     longitude, latitude = degrees(places["x"], places["y"])
     kind = np.where(places.index % 3 == 0, "공공도서관", "작은도서관")
     seats, books = rng.integers(40, 600, len(places)), rng.integers(8_000, 120_000, len(places))
-    table = pd.DataFrame({"도서관명": _names(places, "도서관"), "시도명": PROVINCE, "시군구명": np.where(places["dong_code"].isna(), NEIGHBOUR, DISTRICT), "도서관유형": kind})
-    table = table.assign(휴관일="매주 월요일, 법정공휴일", 운영시작시각="9:00", 운영종료시각="18:00", 열람좌석수=seats, 자료수_도서=books).rename(columns={"자료수_도서": "자료수(도서)"})
-    return table.assign(소재지도로명주소=places["road_address"], 운영기관명="모의구청", 위도=latitude, 경도=longitude, 데이터기준일자="2020-08-17")
+    table = pd.DataFrame(
+        {
+            "도서관명": _names(places, "도서관"),
+            "시도명": PROVINCE,
+            "시군구명": np.where(places["dong_code"].isna(), NEIGHBOUR, DISTRICT),
+            "도서관유형": kind,
+        }
+    )
+    table = table.assign(
+        휴관일="매주 월요일, 법정공휴일", 운영시작시각="9:00", 운영종료시각="18:00", 열람좌석수=seats, 자료수_도서=books
+    ).rename(columns={"자료수_도서": "자료수(도서)"})
+    return table.assign(
+        소재지도로명주소=places["road_address"], 운영기관명="모의구청", 위도=latitude, 경도=longitude, 데이터기준일자="2020-08-17"
+    )
 
 
 def restrooms(town: Town) -> pd.DataFrame:
@@ -190,17 +298,43 @@ def restrooms(town: Town) -> pd.DataFrame:
     places = pick(town.addresses, 120, rng, spacing_m=150.0)
     longitude, latitude = degrees(places["x"], places["y"])
     kind, bell = rng.choice(["개방화장실", "공중화장실"], len(places)), rng.choice(["Y", "N"], len(places))
-    table = pd.DataFrame({"id": [f"2020{one:014d}" for one in range(1, len(places) + 1)], "nm": _names(places, "화장실"), "lat": latitude, "lng": longitude, "addr": places["road_address"]})
-    return table.assign(isOpenAtNight="N", hasBell=bell, male=rng.integers(0, 5, len(places)), female=rng.integers(0, 5, len(places)), type=kind)
+    table = pd.DataFrame(
+        {
+            "id": [f"2020{one:014d}" for one in range(1, len(places) + 1)],
+            "nm": _names(places, "화장실"),
+            "lat": latitude,
+            "lng": longitude,
+            "addr": places["road_address"],
+        }
+    )
+    return table.assign(
+        isOpenAtNight="N", hasBell=bell, male=rng.integers(0, 5, len(places)), female=rng.integers(0, 5, len(places)), type=kind
+    )
 
 
 def pharmacies(town: Town) -> pd.DataFrame:
     """Pharmacies as HIRA publishes them: its own region codes, postcodes without their leading zero, no opening hours."""
-    places = pd.concat([pick(town.addresses, 110, stream("pharmacies"), spacing_m=100.0), _neighbours(town, "pharmacies", 10)], ignore_index=True)
+    places = pd.concat(
+        [pick(town.addresses, 110, stream("pharmacies"), spacing_m=100.0), _neighbours(town, "pharmacies", 10)], ignore_index=True
+    )
     longitude, latitude = degrees(places["x"], places["y"])
     outside = places["dong_code"].isna()
-    table = pd.DataFrame({"암호화요양기호": [f"MOUI{one:06d}" for one in range(1, len(places) + 1)], "요양기관명": _names(places, "약국"), "종별코드": 81, "종별코드명": "약국", "시도코드": 240000, "시도코드명": "광주"})
-    table = table.assign(시군구코드=np.where(outside, 240005, 240004), 시군구코드명=np.where(outside, "광주북구", "광주광산구"), 읍면동=places["legal_dong"], 우편번호=62_200 + places.index % 90)
+    table = pd.DataFrame(
+        {
+            "암호화요양기호": [f"MOUI{one:06d}" for one in range(1, len(places) + 1)],
+            "요양기관명": _names(places, "약국"),
+            "종별코드": 81,
+            "종별코드명": "약국",
+            "시도코드": 240000,
+            "시도코드명": "광주",
+        }
+    )
+    table = table.assign(
+        시군구코드=np.where(outside, 240005, 240004),
+        시군구코드명=np.where(outside, "광주북구", "광주광산구"),
+        읍면동=places["legal_dong"],
+        우편번호=62_200 + places.index % 90,
+    )
     return table.assign(주소=places["road_address"], 전화번호="062-000-0000", 개설일자="2015-03-02", x좌표=longitude, y좌표=latitude)
 
 # %% ../notebooks/lib/simulated_facilities.ipynb #cefbbd8e
@@ -209,7 +343,16 @@ def bus_stops(town: Town) -> pd.DataFrame:
     places = pick(town.addresses, 260, stream("bus stops"), spacing_m=220.0)
     longitude, latitude = degrees(places["x"], places["y"], 10)
     number = np.arange(1, len(places) + 1)
-    return pd.DataFrame({"노드 ID": 290_000_000 + number, "정류소번호": 6000 + number, "정류소명": _names(places, "앞"), "X좌표": longitude, "Y좌표": latitude, "정류소 타입": "일반차로"})
+    return pd.DataFrame(
+        {
+            "노드 ID": 290_000_000 + number,
+            "정류소번호": 6000 + number,
+            "정류소명": _names(places, "앞"),
+            "X좌표": longitude,
+            "Y좌표": latitude,
+            "정류소 타입": "일반차로",
+        }
+    )
 
 
 def parking(town: Town) -> pd.DataFrame:
@@ -219,7 +362,14 @@ def parking(town: Town) -> pd.DataFrame:
     longitude, latitude = degrees(places["x"], places["y"])
     fee = [f"{one * 10_000:,}" for one in rng.integers(3, 13, len(places))]
     lot = places["lot_address"].str.removeprefix(f"{PROVINCE} ")
-    table = pd.DataFrame({"주차장코드": 1_029_000 + places.index, "주차장명": _names(places, " 공영주차장(구)"), "주소": lot, "주차장종류": rng.choice(["노외 주차장", "노상 주차장"], len(places))})
+    table = pd.DataFrame(
+        {
+            "주차장코드": 1_029_000 + places.index,
+            "주차장명": _names(places, " 공영주차장(구)"),
+            "주소": lot,
+            "주차장종류": rng.choice(["노외 주차장", "노상 주차장"], len(places)),
+        }
+    )
     table = table.assign(운영구분="시간제 주차장", 유무료구분="유료", 위도=latitude, 경도=longitude)
     table["총 주차 가능 대수"], table["월 정기권 금액"] = rng.integers(5, 160, len(places)), fee
     table.loc[[7, 17, 27, 37], ["위도", "경도"]] = np.nan
@@ -231,4 +381,14 @@ def stations(town: Town) -> pd.DataFrame:
     dongs = town.dongs.nlargest(5, "population").reset_index(drop=True)
     longitude, latitude = degrees(dongs["x"], dongs["y"], 6)
     name = dongs["dong_name"].str.replace(r"\d*동$", "", regex=True) + "모의"
-    return pd.DataFrame({"연번": dongs.index + 1, "호선": "모의1호선", "고유역번호(외부역코드)": 101 + dongs.index, "역명": name, "위도": latitude, "경도": longitude, "작성일자": "2008-04-11"})
+    return pd.DataFrame(
+        {
+            "연번": dongs.index + 1,
+            "호선": "모의1호선",
+            "고유역번호(외부역코드)": 101 + dongs.index,
+            "역명": name,
+            "위도": latitude,
+            "경도": longitude,
+            "작성일자": "2008-04-11",
+        }
+    )
