@@ -22,11 +22,13 @@ Columns = npt.NDArray[np.intp]
 # %% auto #0
 __all__ = ['Array', 'Columns', 'Costs', 'Distant', 'Covering', 'Prices', 'is_whole', 'relax']
 
-# %% ../../notebooks/lib/analysis/prices.ipynb #1aa053f0
+# %% ../../notebooks/lib/analysis/prices.ipynb #b9f1a774
 class Costs(Protocol):
     """A matrix of weighted costs of points (rows) to columns, with what serves the points already."""
 
-    base: Array  # cost of each point without any column
+    @property
+    def base(self) -> Array:
+        """Cost of each point without any column."""
 
     def part(self, columns: Columns) -> Costs:
         """The same with these columns only."""

@@ -297,7 +297,7 @@ def p_center(
         choice = Choice(settle(choice.sites, values, task.unlike), choice.bound, choice.status, choice.nodes)
     return _result("p-center", task, choice, task.od.unit, lambda cost: float(cost.to_numpy()[people].max(initial=0.0)))
 
-# %% ../../notebooks/lib/analysis/siting.ipynb #1beaf888
+# %% ../../notebooks/lib/analysis/siting.ipynb #f1c98ed7
 def p_dispersion(
     od: ODMatrix | pd.DataFrame,  # costs between sites: the same ids as origins and destinations, all pairs, symmetric
     *,
@@ -319,13 +319,20 @@ def p_dispersion(
     choice = covering.farthest_apart(costs, p, task.fixed, cuts, limits)
     if choice is not None:
         free = tuple(int(one) for one in np.searchsorted(task.free, np.setdiff1d(choice.sites, task.fixed)))
-        choice = Choice(free, choice.bound, choice.status, choice.nodes)
+        values = lambda rest: -_apart(costs, np.union1d(task.fixed, task.free[rest]).astype(int))[task.free]
+        choice = Choice(settle(free, values, task.unlike), choice.bound, choice.status, choice.nodes)
     return _result("p-dispersion", task, choice, task.od.unit, lambda _: _closest(costs, np.union1d(task.fixed, task.free[list(choice.sites if choice else ())])))
 
 
 def _closest(costs: npt.NDArray[np.float64], columns: npt.NDArray[np.intp]) -> float:
+    """The least cost between two of the columns; inf where there are not two."""
     one, other = np.triu_indices(len(columns), 1)
-    return float(costs[columns[one], columns[other]].min())
+    return float(costs[columns[one], columns[other]].min(initial=np.inf))
+
+
+def _apart(costs: npt.NDArray[np.float64], columns: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+    """The least cost between two of the columns and each further one."""
+    return np.minimum(_closest(costs, columns), costs[columns].min(axis=0, initial=np.inf))
 
 # %% ../../notebooks/lib/analysis/siting.ipynb #042f011b
 def alternatives(
