@@ -94,7 +94,7 @@ def test_typed_takes_the_newest_run_of_the_parameters_cell():
 
 def test_parameters_show_themselves_without_running_markup():
     cell = 'municipality: str = "sample"  # <script>alert(1)</script>'
-    html = typed({"In": [cell], "municipality": "sample"})._repr_html_()
+    html = typed({"In": [cell], "municipality": "sample"}).html()
     assert "<script>" not in html
     assert "&lt;script&gt;" in html
 

@@ -89,6 +89,7 @@ def test_a_report_holds_figure_table_twin_stamp_and_the_unstable_mark(ran):
     assert "불안정 (unstable)" in page
     assert "모의 데이터 · simulated data" in page
     assert re.search(r"<details><summary>같은 수를 표로 보기.*?<table>", page, re.S)
+    assert re.findall(r'class="gs gs-row">(.*?)</div></div></div>', page)[0].count("gs-value") == 2  # key figures of a cell stand side by side
 
 
 def test_the_stored_notebook_has_no_clock_and_no_folder_of_this_machine(ran):

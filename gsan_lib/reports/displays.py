@@ -97,7 +97,7 @@ def number(
     big = f'<span class="gs-value">{shown(value, digits, unit)}</span> <span class="gs-unit">{escape(unit)}</span>'
     return block("number", f'<div class="gs-label">{escape(label)} {kind}</div>', f"<div>{big}</div>", small)
 
-# %% ../../notebooks/lib/reports/displays.ipynb #b3a96958
+# %% ../../notebooks/lib/reports/displays.ipynb #550e8b3b
 LABELS = {
     "dong_code": "행정동 코드", "dong_name": "행정동", "legal_dong": "법정동", "population": "인구", "name": "이름", "kind": "종류", "address": "주소",
     "rank": "순위", "share": "비율", "count": "개수", "year": "연도", "date": "날짜", "station": "역", "line": "호선", "spread": "인구 배분", "rows": "행 수",
@@ -116,9 +116,9 @@ def _decimals(column: pd.Series, digits: int) -> int:
 
 def _head(frame: pd.DataFrame, labels: Mapping[str, str], units: Mapping[str, str]) -> str:
     cells = []
-    for name in map(str, frame.columns):
+    for place, name in enumerate(map(str, frame.columns)):
         unit = f' <span class="gs-unit">({escape(units[name])})</span>' if units.get(name) else ""
-        side = ' class="gs-right"' if _is_number(frame[name]) else ""
+        side = ' class="gs-right"' if place and _is_number(frame[name]) else ""  # the first column holds the rows' headers
         cells.append(f'<th scope="col"{side}>{escape(labels.get(name) or LABELS.get(name, name))}{unit}</th>')
     return f"<thead><tr>{''.join(cells)}</tr></thead>"
 

@@ -79,7 +79,7 @@ def _seen(frame: pd.DataFrame) -> pd.DataFrame:
     """What of a table is shown: everything but geometry."""
     return pd.DataFrame(frame[[name for name in frame.columns if str(frame[name].dtype) != "geometry"]])
 
-# %% ../../notebooks/lib/reports/findings.ipynb #6fed086e
+# %% ../../notebooks/lib/reports/findings.ipynb #8e5eba87
 @dataclass
 class _Cards:
     """A row of key figures that is still growing."""
@@ -278,7 +278,7 @@ class Findings:
         r = self.results
         command = f"gsan report run {r['municipality']} {r['case'] or '<사례>'}"
         rows = [("지자체", f"{self.place.name_ko} ({self.place.name_en})"), ("사례", r["case"]), ("변형", r["variant"]), ("gsan", __version__)]
-        rows += [(f"자료 {one['id']}", f"기준일 {one['as_of']}, 판 {one['sha256'][:12]}") for one in r["data"]] + [("다시 만들기", command)]
+        rows += [(f"자료 {one['id']}", f"기준일 {one['as_of'] or '미상'}, 스냅숏 {one['sha256'][:12]}") for one in r["data"]] + [("다시 만들기", command)]
         shown = pd.DataFrame(rows, columns=["항목", "값"])
         self._show(displays.table(shown, "이 보고서의 이력", rows=len(shown), simulated=self.place.simulated))
 
@@ -289,7 +289,7 @@ class Findings:
             raise CaseError(f"보고서에 {', '.join(missing)}이(가) 빠졌습니다. `out`의 해당 메서드를 부르십시오.")
         (self.folder / "results.json").write_text(to_json(self.results), encoding="utf-8")
 
-# %% ../../notebooks/lib/reports/findings.ipynb #b28a26e3
+# %% ../../notebooks/lib/reports/findings.ipynb #b8d66f43
 def quality(
     facts: Mapping[str, Any],  # `attrs["gsan"]` of a loaded frame
 ) -> list[str]:
@@ -304,9 +304,14 @@ def quality(
 
 
 def _data_html(data: Sequence[Mapping[str, Any]], simulated: bool) -> str:
-    names = {"title_ko": "자료", "as_of": "기준일", "known_at": "입수일", "rows": "행 수", "source": "출처", "licence": "이용 조건", "id": "식별자"}
-    frame = pd.DataFrame([{label: one.get(key) for key, label in names.items()} for one in data], columns=list(names.values()))
-    frame["입수일"] = frame["입수일"].str[:10]
+    rows = [
+        {
+            "자료": one["title_ko"], "기준일": one["as_of"] or "미상", "입수일": str(one["known_at"])[:10], "행 수": one["rows"],
+            "출처": one.get("attribution") or one["source"], "이용 조건": one["licence"], "식별자": one["id"],
+        }
+        for one in data
+    ]  # fmt: skip
+    frame = pd.DataFrame(rows)
     known = [f"<dt>{displays.escape(str(one['title_ko'] or one['id']))}</dt><dd>{displays.bullets(one['quality'])}</dd>" for one in data if one["quality"]]
     flaws = displays.block("quality", f"<details><summary>자료마다 고친 것과 알아 둘 것</summary><dl>{''.join(known)}</dl></details>") if known else ""
     return displays.table(frame, "쓰인 자료", rows=len(frame), simulated=simulated) + flaws

@@ -153,14 +153,14 @@ def _checked(one: Planned, draft: Path, loads: list[dict[str, Any]]) -> None:
     if untold := sorted({load["id"] for load in loads if load["sha256"] not in told}):
         raise CaseError(f"읽은 자료 {', '.join(f'`{id}`' for id in untold)}이(가) 보고서의 데이터 절에 없습니다. `out.data`에 주십시오.")
 
-# %% ../../notebooks/lib/reports/runs.ipynb #9dcd6e63
+# %% ../../notebooks/lib/reports/runs.ipynb #1052d8fa
 def _clock() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _fill(one: Planned, draft: Path, running: list[Any]) -> list[dict[str, Any]]:
     """Run the case into its draft folder; returns what it loaded. Raises CaseError."""
-    from gsan_lib.reports import engine  # papermill takes a second to import, which a run without changes need not pay
+    from gsan_lib.reports import engine  # papermill takes a second to import, which a run without changes need not pay for
 
     env = engine.environment(draft, draft / ".loads", one.case.name, one.variant, one.case.title)
     engine.execute(one.case.path, draft / "report.ipynb", one.values, env, running)
@@ -169,28 +169,18 @@ def _fill(one: Planned, draft: Path, running: list[Any]) -> list[dict[str, Any]]
     return loads
 
 
-def _render(notebook: nbformat.NotebookNode, meta: dict[str, Any]) -> str:
-    try:
-        from gsan_lib.reports.pages import render
-    except ImportError:
-        from nbconvert import HTMLExporter
-
-        body, _ = HTMLExporter(template_name="basic", exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True).from_notebook_node(notebook)
-        title = meta["results"]["title_ko"]
-        return f'<!doctype html><html lang="ko"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title></head><body><main>{body}</main></body></html>'
-    return render(notebook, meta)
-
-
 def _finish(one: Planned, draft: Path, name: str, loads: list[dict[str, Any]], **more: Any) -> None:
     """Normalise the notebook, render the page, write the manifest, remove what only the run needed."""
+    from gsan_lib.reports.pages import render  # nbconvert and the fonts, which a run without changes need not pay for
+
     assert one.inputs is not None
     told = editions.manifest(name, one.inputs, one.values, loads, created_at=_clock(), municipality=one.municipality, case=one.case.name, variant=one.variant, title_ko=one.case.title, **more)
     if (draft / "report.ipynb").exists():
         notebook = editions.normalised(nbformat.read(draft / "report.ipynb", as_version=4))
         editions.write_notebook(notebook, draft / "report.ipynb")
-        if (draft / "results.json").exists():
+        if told["status"] == "done":
             results = json.loads((draft / "results.json").read_text(encoding="utf-8"))
-            (draft / "report.html").write_text(_render(notebook, {"results": results, "manifest": told}), encoding="utf-8")
+            (draft / "report.html").write_text(render(notebook, {"results": results, "manifest": told}), encoding="utf-8")
     (draft / "manifest.json").write_text(json.dumps(told, ensure_ascii=False, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     for left in draft.glob(".[!.]*"):
         shutil.rmtree(left) if left.is_dir() else left.unlink()
