@@ -20,11 +20,22 @@ Array = npt.NDArray[np.float64]
 Columns = npt.NDArray[np.intp]
 
 # %% auto #0
-__all__ = ['Array', 'Columns', 'MOST_PAIRS', 'merged', 'undominated', 'covered', 'gains', 'add_greedily', 'most_covered',
-           'fewest', 'search', 'smallest_radius', 'farthest_apart']
+__all__ = ['Array', 'Columns', 'MOST_PAIRS', 'groups', 'merged', 'undominated', 'covered', 'gains', 'add_greedily',
+           'most_covered', 'fewest', 'search', 'smallest_radius', 'farthest_apart']
 
-# %% ../../notebooks/lib/analysis/covering.ipynb #2e4e9000
+# %% ../../notebooks/lib/analysis/covering.ipynb #8d12ad8e
 MOST_PAIRS = 40_000_000  # pairs of columns whose comparison fits into memory; more, and nothing is dropped
+
+
+def groups(
+    cover: sparse.csr_matrix,  # shape (points, sites)
+) -> tuple[Columns, Columns]:  # the first row of each distinct cover set, and for every row the number of its set
+    """Which rows are covered by the same columns."""
+    cover.sort_indices()
+    start = cover.indptr
+    keys: dict[bytes, int] = {}
+    group = np.array([keys.setdefault(cover.indices[one:end].tobytes(), len(keys)) for one, end in zip(start[:-1], start[1:], strict=True)], dtype=np.intp)
+    return np.unique(group, return_index=True)[1], group
 
 
 def merged(
@@ -32,13 +43,10 @@ def merged(
     weights: Array,  # demand of each point, >= 0
 ) -> tuple[sparse.csr_matrix, Array]:  # one row per distinct cover set with any weight, and its weight
     """Demand points with equal cover sets as one; points without weight or without a site left out."""
-    cover.sort_indices()
-    start = cover.indptr
-    kept = np.flatnonzero((weights > 0) & (np.diff(start) > 0))
-    keys: dict[bytes, int] = {}
-    group = np.array([keys.setdefault(cover.indices[start[row] : start[row + 1]].tobytes(), len(keys)) for row in kept], dtype=np.intp)
-    first = np.unique(group, return_index=True)[1]
-    return cover[kept[first]], np.bincount(group, weights=weights[kept], minlength=len(keys)).astype(float)
+    kept = np.flatnonzero((weights > 0) & (np.diff(cover.indptr) > 0))
+    cover = cover[kept]
+    first, group = groups(cover)
+    return cover[first], np.bincount(group, weights=weights[kept], minlength=len(first)).astype(float)
 
 
 def undominated(
@@ -95,17 +103,20 @@ def _begin(cover: sparse.csr_matrix, weights: Array, p: int, unlike: tuple[Unlik
     upper = float(weights.sum()) - covered(cover, weights, chosen) if allowed else np.inf
     return Prices(np.sort(chosen), upper, np.arange(cover.shape[1]), -np.inf, weights / 2, is_whole(weights))
 
-# %% ../../notebooks/lib/analysis/covering.ipynb #36405877
+# %% ../../notebooks/lib/analysis/covering.ipynb #3b647087
 def _coverage_programme(cover: sparse.csr_matrix, weights: Array, p: int, state: Prices, unlike: tuple[Unlike, ...]) -> Programme:
     """The MCLP over the columns that are left: y for each column, the uncovered share for each row that may be left uncovered."""
-    rows, count = cover.shape[0], len(state.columns)
-    loose = np.flatnonzero(weights <= state.caps)
+    cover = cover[:, state.columns].tocsr()
+    first, group = groups(cover)
+    loose = np.setdiff1d(np.arange(len(first)), group[weights > state.caps])
+    weights, cover = np.bincount(group, weights=weights).astype(float), cover[first]
+    rows, count = cover.shape
     slack = sparse.csr_matrix((np.ones(len(loose)), (loose, np.arange(len(loose)))), shape=(rows, len(loose)))
     number = sparse.csr_matrix((np.ones(count), (np.zeros(count, dtype=int), np.arange(count))), shape=(1, count + len(loose)))
     cuts, most = cut_rows(unlike, state.columns, count + len(loose))
     low = np.concatenate([np.ones(rows), np.full(1 + len(most), -np.inf)])
     high = np.concatenate([np.full(rows, np.inf), [p], most])
-    return Programme(np.concatenate([np.zeros(count), weights[loose]]), sparse.vstack([sparse.hstack([cover[:, state.columns], slack]), number, cuts]), low, high, count)
+    return Programme(np.concatenate([np.zeros(count), weights[loose]]), sparse.vstack([sparse.hstack([cover, slack]), number, cuts]), low, high, count)
 
 # %% ../../notebooks/lib/analysis/covering.ipynb #f6aeaa75
 def most_covered(
