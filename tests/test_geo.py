@@ -143,6 +143,25 @@ def test_a_25_m_subgrid_divides_the_100_m_grid() -> None:
     np.testing.assert_allclose(summed.loc[coarse["cell_id"]], coarse["area_m2"], rtol=1e-9)
 
 
+def test_a_subgrid_of_some_pieces_is_that_part_of_the_fine_grid_and_keeps_their_people() -> None:
+    one = DONGS.query("dong_name == '월곡1동'")
+    coarse, fine = grids.grid(one, 100), grids.grid(one, 25).set_index("cell_id")
+    some = coarse.iloc[3::2]
+    sub = grids.subgrid(some, 25)
+    alike = fine.loc[sub["cell_id"]]
+    np.testing.assert_allclose(sub[["area_m2", "x", "y"]], alike[["area_m2", "x", "y"]], rtol=1e-6)
+    assert sub["dong_code"].tolist() == alike["dong_code"].tolist()
+    people = grids.spread(BANDS.loc[one["dong_code"]].sum(axis=1), coarse).population
+    inherited = people.loc[sub["piece"]].to_numpy() * sub["share"]
+    np.testing.assert_allclose(inherited.groupby(sub["piece"]).sum(), people.loc[some.index], rtol=1e-9)
+
+
+@pytest.mark.parametrize("cell_m", [30, 0, 12.5])
+def test_a_subgrid_whose_lines_leave_the_coarse_ones_is_refused(cell_m: float) -> None:
+    with pytest.raises(InputError, match="cell_m"):
+        grids.subgrid(PIECES, cell_m)
+
+
 def test_cell_names_are_those_of_the_national_point_number() -> None:
     # by hand: 953,900 - 700,000 = 2 blocks (다) and 53,900 m; 1,951,900 - 1,300,000 = 6 blocks (사) and 51,900 m
     assert grids.cell_ids([953_900], [1_951_900], 1000).tolist() == ["다사5351"]
