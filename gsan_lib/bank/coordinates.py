@@ -44,7 +44,7 @@ def coordinate_pairs(
     found = [(plain[x.lower()], plain[y.lower()]) for x, y in pairs if x.lower() in plain and y.lower() in plain]
     return list(dict.fromkeys(found))
 
-# %% ../../notebooks/lib/bank/coordinates.ipynb #257f96e8
+# %% ../../notebooks/lib/bank/coordinates.ipynb #f6eb6661
 def find_crs(
     sample: pd.DataFrame,  # rows of a file, text cells; or a GeoDataFrame
     *,
@@ -66,14 +66,16 @@ def find_crs(
     if not found:
         raise CrsError(f"값이 든 좌표 열을 찾지 못했습니다. 파일의 열: {some(sample.columns, 8)}. 좌표가 없는 자료인지, 등록부의 `coordinates`에 x와 y 열을 적어야 하는지 확인하십시오.")
     said = _addresses(rows, address)
+    speaking = first_of(*said) if said else None
     degrees = [finding for pair, values in found if (finding := _of_degrees(values, *pair)) is not None]
     (x, y), _ = found[0]
     if degrees and {degrees[0].x, degrees[0].y} == {x, y}:
-        return _checked_degrees(degrees[0], rows, hint, outline, said, addresses)
-    judge = _Judge(rows, x, y, outline, dongs, anchors, anchor_column, said, addresses, degrees[0] if degrees else None)
+        return _checked_degrees(degrees[0], rows, hint, outline, speaking, addresses)
+    named = legal_dong_of(*said) if said else None
+    judge = _Judge(rows, x, y, outline, dongs, anchors, anchor_column, speaking, named, addresses, degrees[0] if degrees else None)
     return judge.decide(hint)
 
-# %% ../../notebooks/lib/bank/coordinates.ipynb #b6bf6a25
+# %% ../../notebooks/lib/bank/coordinates.ipynb #ec607fd1
 def _known_crs(hint: str | None) -> str | None:
     """The hint as `EPSG:n` where it has a number. Raises CrsError where it names no reference system."""
     if hint is None:
@@ -85,10 +87,9 @@ def _known_crs(hint: str | None) -> str | None:
     return f"EPSG:{crs.to_epsg()}" if crs.to_epsg() else crs.to_wkt()
 
 
-def _addresses(rows: pd.DataFrame, address: str | Sequence[str] | None) -> pd.Series | None:
+def _addresses(rows: pd.DataFrame, address: str | Sequence[str] | None) -> list[pd.Series]:
     columns = [address] if isinstance(address, str) else list(address or ())
-    there = [text(rows[column]) for column in columns if column in rows]
-    return first_of(*there) if there else None
+    return [text(rows[column]) for column in columns if column in rows]
 
 
 def _values(rows: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
@@ -145,7 +146,7 @@ def _mine(index: pd.Index, said: pd.Series | None, addresses: Sequence[str]) -> 
     mine = said.loc[index].str.startswith(tuple(addresses)).fillna(False).to_numpy(dtype=bool)
     return mine if mine.any() else np.ones(len(index), dtype=bool)
 
-# %% ../../notebooks/lib/bank/coordinates.ipynb #04f65d76
+# %% ../../notebooks/lib/bank/coordinates.ipynb #31431764
 class _Judge:
     """Takes the metric readings of one pair of columns apart."""
 
@@ -158,13 +159,14 @@ class _Judge:
         dongs: gpd.GeoDataFrame | None,
         anchors: Mapping[str, tuple[float, float]] | None,
         anchor_column: str | None,
-        said: pd.Series | None,
+        said: pd.Series | None,  # address of each row
+        named: pd.Series | None,  # dong that an address of the row names
         addresses: Sequence[str],
         certain: CrsFinding | None,  # another pair of the same file, in degrees
     ):
         self.rows, self.x, self.y = rows, x, y
         self.outline, self.dongs, self.anchors, self.anchor_column = outline, dongs, anchors, anchor_column
-        self.said, self.addresses, self.certain = said, addresses, certain
+        self.named, self.certain = named, certain
         self.values = _values(rows, x, y)
         self.mine = _mine(self.values.index, said, addresses)
         self.evidence: dict[str, Any] = {"rows": len(self.values)}
@@ -256,9 +258,9 @@ class _Judge:
 
     def _by_dongs(self, left: list[tuple[str, bool]]) -> tuple[list[tuple[str, bool]], str] | None:
         """The reading that beats every other one at putting rows into the dong that their address names."""
-        if self.dongs is None or self.said is None:
+        if self.dongs is None or "dong_name" not in self.dongs or self.named is None:
             return None
-        named = legal_dong_of(self.said.loc[self.values.index])
+        named = self.named.loc[self.values.index]
         right = {one: in_named_dong(*self.readings[one], named, self.dongs) for one in left}
         best = max(right, key=lambda one: np.nansum(right[one]))
         duels = {one: prefer(right[best], right[one]) for one in left if one != best}
@@ -269,7 +271,7 @@ class _Judge:
             return unsure, f"주소의 동으로도 우열이 분명하지 않습니다({best[0]}: {score})."
         return [best], f"주소의 동 안에 드는 행이 {best[0]}일 때 뚜렷이 많습니다({score})."
 
-# %% ../../notebooks/lib/bank/coordinates.ipynb #1716d0ad
+# %% ../../notebooks/lib/bank/coordinates.ipynb #4dc3c5b2
 def _of_geometry(sample: gpd.GeoDataFrame, hint: str | None, outline: Any) -> CrsFinding:
     """The system of a file with geometry: stated, or found from the middles of its shapes."""
     bounds = sample.geometry.bounds.to_numpy()
@@ -284,7 +286,7 @@ def _of_geometry(sample: gpd.GeoDataFrame, hint: str | None, outline: Any) -> Cr
             raise CrsError("도형의 좌표가 도(degree)로 보이지만 나라 안의 경위도가 아닙니다. 등록부의 `crs`에 좌표계를 적으십시오.")
         return CrsFinding(finding.crs, None, None, False, "degree", "파일이 좌표계를 밝히지 않았으나 모든 값이 경도와 위도의 범위에 듭니다.", finding.evidence)
     if stated is None:
-        judge = _Judge(middles, "x", "y", outline, None, None, None, None, (), None)
+        judge = _Judge(middles, "x", "y", outline, None, None, None, None, None, (), None)
         found = judge.decide(None)
         if found.swapped:
             raise CrsError("도형의 x와 y가 뒤바뀐 것으로 보입니다. 파일을 바로잡아 다시 내려받으십시오.")

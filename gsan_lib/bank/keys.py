@@ -55,7 +55,7 @@ def _could_be(code: str, system: str) -> bool:
         return len(code) in (5, 7, 8) and code[:2] in _KOSTAT_SIDO
     return len(code) == 6
 
-# %% ../../notebooks/lib/bank/keys.ipynb #38c13cdd
+# %% ../../notebooks/lib/bank/keys.ipynb #e1bf845d
 @dataclass(frozen=True)
 class Crosswalk:
     """MOIS and KOSTAT codes of the same dongs, as of one edition."""
@@ -80,12 +80,12 @@ def crosswalk(
     """The crosswalk that an edition carries. Raises DataError where a code stands twice."""
     pairs = areas[["dong_code", "kostat_code"]].dropna().drop_duplicates()
     pairs = pairs.assign(kostat_code=pairs["kostat_code"].str.slice(0, 7))
-    problems = [f"`{column}` {some(twice)}이(가) 두 번 나옵니다" for column in pairs if len(twice := pairs.loc[pairs[column].duplicated(), column])]
+    problems = [f"`{column}` {some(twice)}이(가) 두 번 나옵니다" for column in ("dong_code", "kostat_code") if len(twice := pairs[column][pairs[column].duplicated()])]
     if problems:
         raise DataError(f"대응표가 일대일이 아닙니다: {'; '.join(problems)}. 경계 자료를 확인하십시오.", problems)
     return Crosswalk(edition, dict(zip(pairs["dong_code"], pairs["kostat_code"], strict=True)), dict(zip(pairs["kostat_code"], pairs["dong_code"], strict=True)))
 
-# %% ../../notebooks/lib/bank/keys.ipynb #4d63ff93
+# %% ../../notebooks/lib/bank/keys.ipynb #b6935f67
 def plain_name(name: object) -> str:
     """A dong's name for comparison: 전농제1동 -> 전농1동, 종로1·2가동 -> 종로12가동. A hint, never a key."""
     return re.sub(r"제(?=\d)|[\s·.,ㆍ]", "", str(name).split()[-1] if str(name).strip() else "")
@@ -107,16 +107,15 @@ def compare_names(
     population: pd.DataFrame,  # dong_code, dong_name: resident registration, the keeper of the codes
 ) -> list[Conflict]:
     """Codes whose name in `areas` is another than in `population`, within the municipalities that `areas` covers."""
-    mine = areas.drop_duplicates("dong_code").set_index("dong_code")["dong_name"]
-    theirs = population.drop_duplicates("dong_code").set_index("dong_code")["dong_name"]
-    wrong = {code: (name, theirs[code]) for code, name in mine.items() if code in theirs.index and plain_name(name) != plain_name(theirs[code])}
+    mine, theirs = (dict(zip(one["dong_code"].astype(str), one["dong_name"].astype(str), strict=True)) for one in (areas, population))
+    wrong = {code: (name, theirs[code]) for code, name in mine.items() if code in theirs and plain_name(name) != plain_name(theirs[code])}
     swaps = [pair for pair in _pairs(wrong)]
     found = [_swap(first, second, wrong) for first, second in swaps]
     told = {code for pair in swaps for code in pair}
     for code, (name, other) in wrong.items():
         if code not in told:
             found.append(Conflict("differs", (code,), (name,), (other,), f"코드 {code}의 이름이 경계에는 `{name}`, 주민등록에는 `{other}`입니다. 어느 쪽이 옳은지 확인하십시오."))
-    found += [Conflict("missing", (str(code),), (str(mine[code]),), (), f"경계의 코드 {code}(`{mine[code]}`)이(가) 주민등록 표에 없습니다. 두 자료의 기준일을 확인하십시오.") for code in mine.index if code not in theirs.index]
+    found += [Conflict("missing", (code,), (mine[code],), (), f"경계의 코드 {code}(`{mine[code]}`)이(가) 주민등록 표에 없습니다. 두 자료의 기준일을 확인하십시오.") for code in mine if code not in theirs]
     return found
 
 

@@ -168,7 +168,7 @@ def hour_of(column: pd.Series) -> pd.Series:
     """The hour of a time, 0 to 23, Int64."""
     return column.dt.hour.astype("Int64")
 
-# %% ../../notebooks/lib/bank/values.ipynb #6aa7792e
+# %% ../../notebooks/lib/bank/values.ipynb #a21a20bf
 _LEGAL_DONG = re.compile(
     r"^(?:(?:\S+(?:특별시|광역시|직할시|특별자치시|도)|서울시?|부산|대구|인천|광주|대전|울산|세종|경기|강원|충북|충남|전북|전남|경북|경남|제주)\s*)?"
     r"(?:\S+?[시군구]\s+){0,2}([가-힣]+\d*(?:동|읍|면|가))(?=[\s\d산(,]|$)"
@@ -178,13 +178,12 @@ _IN_BRACKETS = re.compile(r"\((?![가나다라마바]동|(?:상가|관리|본관
 
 def legal_dong_of(*columns: pd.Series) -> pd.Series:
     """The legal dong that an address names, from the first column that names one; missing where none does."""
-    result = None
+    found = []
     for column in columns:
         codes, distinct = pd.factorize(column)
         names = pd.Series([_legal_dong(address) for address in distinct], dtype="str")
-        found = pd.Series(names.array.take(codes, allow_fill=True), index=column.index)
-        result = found if result is None else result.fillna(found)
-    return result
+        found.append(pd.Series(names.array.take(codes, allow_fill=True), index=column.index))
+    return first_of(*found)
 
 
 def _legal_dong(address: str) -> str | None:
