@@ -1382,6 +1382,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/gsan/gsan', 'doc_host': 'h
                                                                                          'gsan_lib/simulated_facilities.py'),
                                                'gsan_lib.simulated_facilities._neighbours': ( 'simulated_facilities.html#_neighbours',
                                                                                               'gsan_lib/simulated_facilities.py'),
+                                               'gsan_lib.simulated_facilities._park_rows': ( 'simulated_facilities.html#_park_rows',
+                                                                                             'gsan_lib/simulated_facilities.py'),
                                                'gsan_lib.simulated_facilities._text': ( 'simulated_facilities.html#_text',
                                                                                         'gsan_lib/simulated_facilities.py'),
                                                'gsan_lib.simulated_facilities._zone_table': ( 'simulated_facilities.html#_zone_table',

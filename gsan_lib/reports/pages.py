@@ -25,7 +25,7 @@ from .displays import prose
 from ..settings import municipalities, municipality
 
 # %% auto #0
-__all__ = ['side_by_side', 'code_of', 'contents', 'share_glyphs', 'fetched', 'place_name', 'render']
+__all__ = ['side_by_side', 'code_of', 'contents', 'share_glyphs', 'fetched', 'span', 'place_name', 'render']
 
 # %% ../../notebooks/lib/reports/pages.ipynb #ed4eae88
 _ASSETS = files("gsan_lib") / "assets"
@@ -125,20 +125,23 @@ def fetched(
     """What opening the page would ask for."""
     return sorted({address for tag in _LOADING.findall(page) for address in _FETCHED.findall(tag)})
 
-# %% ../../notebooks/lib/reports/pages.ipynb #0e0ee867
+# %% ../../notebooks/lib/reports/pages.ipynb #5cbdf8df
 def _facts(results: Mapping[str, Any], manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What the cover says: edition, dates of the data, variant."""
     data = results.get("data") or []
     spans = sorted({str(one["as_of"]) for one in data if one.get("as_of")})
     known = sorted({str(one["known_at"])[:10] for one in data if one.get("known_at")})
     facts = [("판", str(manifest.get("edition", ""))), ("작성일", str(manifest.get("created_at", ""))[:10])]
-    facts += [("자료 기준일", _span(spans)), ("자료 입수일", _span(known))]
+    facts += [("자료 기준일", span(spans)), ("자료 입수일", span(known))]
     variant = results.get("variant") or manifest.get("variant")
     facts += [("변형", str(variant))] if variant and variant != "default" else []
     return [(name, value) for name, value in facts if value]
 
 
-def _span(dates: Sequence[str]) -> str:
+def span(
+    dates: Sequence[str],  # sorted
+) -> str:
+    """First and last of some dates, as one text."""
     return "" if not dates else dates[0] if len(dates) == 1 else f"{dates[0]} ~ {dates[-1]}"
 
 

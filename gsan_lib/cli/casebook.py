@@ -1,0 +1,37 @@
+"""`gsan casebook`: the newest editions as a static site."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """사례집 / casebook."""
+
+
+@app.command("build")
+def build_site(
+    municipalities: list[str] | None = typer.Argument(None, metavar="[MUNICIPALITY]...", help="지자체, 없으면 보고서가 있는 모두 / default all with editions"),
+    out: Path | None = typer.Option(None, "--out", help="만들 폴더 / folder of the site"),
+    as_json: bool = typer.Option(False, "--json", help="JSON으로 / as JSON"),
+) -> None:
+    """최신 보고서로 사례집을 만듭니다 / build the casebook from the newest editions."""
+    from gsan_lib.reports import casebook  # Sphinx and the bank, which `--help` need not wait for
+
+    with Console(stderr=True).status("사례집을 만드는 중"):
+        built = casebook.build(list(municipalities or []), out)
+    if as_json:
+        typer.echo(json.dumps({**vars(built), "start": str(built.start)}, ensure_ascii=False, indent=1))
+        return
+    for warning in built.warnings:
+        typer.echo(f"주의: {warning}", err=True)
+    lacking = f", 실행할 수 없는 사례 {built.lacking}건" if built.lacking else ""
+    typer.echo(f"사례집: 지자체 {len(built.towns)}곳({', '.join(built.towns)}), 보고서 {built.editions}편{lacking}")
+    typer.echo(f"{built.start}")
