@@ -49,16 +49,16 @@ def population() -> pd.DataFrame:  # dong_code, dong_name, age_from, age_to (inc
     long = long.assign(age_from=ages[0], age_to=ages[1], sex="all").sort_values(["dong_code", "age_from"], ignore_index=True)
     return long[["dong_code", "dong_name", "age_from", "age_to", "sex", "population"]]
 
-# %% ../notebooks/lib/sample.ipynb #2208b12d
+# %% ../notebooks/lib/sample.ipynb #2e9b91cb
 OUTSKIRTS_M = 2000.0  # how far the simulated district reaches beyond its outer centroids, metres
 WHOLE_M = 1.0  # grid of all simulated coordinates, metres
 
-
+# %% ../notebooks/lib/sample.ipynb #9a07edc6
 def _whole(shape: Any) -> Any:
     """Coordinates in whole metres, without the fixed grid that GEOS would impose on whatever is computed from them."""
     return shapely.set_precision(shapely.set_precision(shape, WHOLE_M), 0.0)
 
-
+# %% ../notebooks/lib/sample.ipynb #a85c8fb9
 def boundary() -> BaseGeometry:  # Polygon, EPSG:5179, whole metres
     """The made-up outline of the whole district: a smooth shape around all centroids, about 223 km2."""
     table = facts()
@@ -66,7 +66,7 @@ def boundary() -> BaseGeometry:  # Polygon, EPSG:5179, whole metres
     smooth = hull.buffer(OUTSKIRTS_M + 1000.0, quad_segs=16).buffer(-1000.0, quad_segs=16)
     return _whole(smooth.simplify(5.0))
 
-
+# %% ../notebooks/lib/sample.ipynb #8eddcbc8
 def district() -> gpd.GeoDataFrame:  # 21 rows: dong_code, dong_name, kostat_code, population (persons), geometry (EPSG:5179)
     """The simulated dongs: real names, codes and populations, made-up outlines; the same bytes each time."""
     table = facts()
@@ -111,7 +111,7 @@ def _workbook(frame: pd.DataFrame, title: str) -> bytes:
             new.writestr(zipfile.ZipInfo(name, (2020, 12, 31, 0, 0, 0)), content)
     return clean.getvalue()
 
-# %% ../notebooks/lib/sample.ipynb #a8ec5aab
+# %% ../notebooks/lib/sample.ipynb #93c95ef4
 def _population_file() -> pd.DataFrame:
     """Residents in the wide form of MOIS: code inside the name, thousands commas, total row first."""
     table, place = facts(), f"{facilities.PROVINCE} {facilities.DISTRICT}"
@@ -127,7 +127,7 @@ def _population_file() -> pd.DataFrame:
     )
     return wide.astype(object).map(lambda cell: f"{cell:,}" if isinstance(cell, int) else cell)
 
-
+# %% ../notebooks/lib/sample.ipynb #77cf7213
 def _boundary_file() -> dict[str, Any]:
     """Outlines as GeoJSON in degrees, with the property names of the published ones."""
     dongs = district().to_crs(4326)
@@ -154,14 +154,14 @@ def _boundary_file() -> dict[str, Any]:
         "features": features,
     }
 
-
+# %% ../notebooks/lib/sample.ipynb #49a89215
 def _ridership_file(frame: pd.DataFrame) -> bytes:
     """Ridership as Seoul published it in 2015: every field quoted, and each row with a field more than the header."""
     quoted = '"' + frame.astype("str") + '"'
     rows = quoted.agg(",".join, axis=1) + ',""'
     return ("\r\n".join([",".join(f'"{name}"' for name in frame), *rows]) + "\r\n").encode("cp949")
 
-# %% ../notebooks/lib/sample.ipynb #c1a6299d
+# %% ../notebooks/lib/sample.ipynb #8ddef13d
 def raw_files() -> dict[str, bytes]:  # file name -> content
     """Every raw file of the simulated data bank."""
     place = town()
@@ -198,7 +198,7 @@ def raw_files() -> dict[str, bytes]:  # file name -> content
         },
     }
 
-
+# %% ../notebooks/lib/sample.ipynb #61ec6930
 def write(
     folder: str | Path,  # created where it is missing; files of the same names are replaced
 ) -> list[Path]:  # the files, sorted by name

@@ -19,11 +19,11 @@ __all__ = ['FIRES', 'BY_ADMINISTRATIVE_DONG', 'ACCIDENTS_INSIDE', 'ACCIDENTS_BEY
            'ON_HOLIDAY', 'TREND_A_YEAR', 'FIXED_HOLIDAYS', 'MOVING_HOLIDAYS', 'WAVE', 'fires', 'accidents',
            'subway_ridership']
 
-# %% ../notebooks/lib/simulated_events.ipynb #12cf09c4
+# %% ../notebooks/lib/simulated_events.ipynb #1c6d5fb2
 FIRES = 270  # as many as the national table has for Gwangsan
 BY_ADMINISTRATIVE_DONG = 15  # of them, every eighteenth
 
-
+# %% ../notebooks/lib/simulated_events.ipynb #4b88239c
 def fires(town: Town) -> pd.DataFrame:
     """Fires in columns of the national table 3038724."""
     rng = stream("fires")
@@ -46,10 +46,10 @@ def fires(town: Town) -> pd.DataFrame:
     place = rng.choice(["주거", "생활서비스", "산업시설", "임야", "기타"], FIRES, p=[0.35, 0.2, 0.15, 0.1, 0.2])
     return table.assign(시도=PROVINCE, 시군구=DISTRICT, 읍면동=where, 발화열원=source, 발화요인대분류=cause, 장소대분류=place, 지번동=where)
 
-# %% ../notebooks/lib/simulated_events.ipynb #7c2a1263
+# %% ../notebooks/lib/simulated_events.ipynb #985965f6
 ACCIDENTS_INSIDE, ACCIDENTS_BEYOND = 12, 8
 
-
+# %% ../notebooks/lib/simulated_events.ipynb #b2dfd9f3
 def accidents(town: Town) -> pd.DataFrame:
     """Fatal road accidents of 2020 in columns of KoROAD's table 15070340; five of those inside struck a pedestrian."""
     rng = stream("accidents")
@@ -79,7 +79,7 @@ def accidents(town: Town) -> pd.DataFrame:
     )
     return table.assign(발생위치X_UTMK=places["x"], 발생위치Y_UTMK=places["y"], 경도=longitude, 위도=latitude)
 
-# %% ../notebooks/lib/simulated_events.ipynb #4917ab96
+# %% ../notebooks/lib/simulated_events.ipynb #627b192f
 FIRST_DAY, LAST_DAY = "2016-01-01", "2019-12-31"
 BY_WEEKDAY = np.array([1.00, 1.02, 1.02, 1.03, 1.08, 0.78, 0.62])  # Monday to Sunday, relative to Monday
 ON_HOLIDAY = 0.58  # relative to a Monday
@@ -97,13 +97,13 @@ MOVING_HOLIDAYS = (
 )  # 설날, 추석; with the days before and after
 WAVE = np.array([-3, -4, 2, 3, 3, 1, -2, -4, 1, 3, 2, -2]) / 100  # by month
 
-
+# %% ../notebooks/lib/simulated_events.ipynb #49f40d01
 def _is_holiday(days: pd.DatetimeIndex) -> npt.NDArray[np.bool_]:
     moving = pd.DatetimeIndex(MOVING_HOLIDAYS)
     spans = moving.union(moving - pd.Timedelta(days=1)).union(moving + pd.Timedelta(days=1))
     return np.isin(days.strftime("%m-%d"), FIXED_HOLIDAYS) | days.isin(spans)
 
-
+# %% ../notebooks/lib/simulated_events.ipynb #1d94d7d1
 def subway_ridership(town: Town) -> pd.DataFrame:
     """Passengers by day and station, columns of Seoul's OA-12914."""
     rng = stream("subway ridership")

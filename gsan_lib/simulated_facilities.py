@@ -19,60 +19,23 @@ __all__ = ['PROVINCE', 'DISTRICT', 'NEIGHBOUR', 'WORDS', 'GU_CODE', 'CITY_CODE',
            'hydrants', 'junctions', 'crossings', 'cctv', 'lights', 'school_zones', 'parks', 'libraries', 'restrooms',
            'pharmacies', 'bus_stops', 'parking', 'stations']
 
-# %% ../notebooks/lib/simulated_facilities.ipynb #6179a432
+# %% ../notebooks/lib/simulated_facilities.ipynb #efdaa7a4
 PROVINCE, DISTRICT = "광주광역시", "광산구"
 NEIGHBOUR = "북구"  # the made-up facilities across the border stand there
 WORDS = [
-    "새빛",
-    "한들",
-    "푸른솔",
-    "은하",
-    "무지개",
-    "햇살",
-    "꿈나무",
-    "초롱",
-    "가람",
-    "누리",
-    "다솜",
-    "미리내",
-    "아름",
-    "해오름",
-    "별빛",
-    "온새",
-    "이든",
-    "하람",
-    "도담",
-    "라온",
-    "마루",
-    "보람",
-    "슬기",
-    "여울",
-    "윤슬",
-    "잔디",
-    "찬솔",
-    "토담",
-    "파랑",
-    "하늬",
-    "한울",
-    "해밀",
-    "나래",
-    "단비",
-    "들꽃",
-    "모아",
-    "바른",
-    "솔빛",
-    "샛별",
-    "동그라미",
-]
+    "새빛", "한들", "푸른솔", "은하", "무지개", "햇살", "꿈나무", "초롱", "가람", "누리", "다솜", "미리내", "아름", "해오름",
+    "별빛", "온새", "이든", "하람", "도담", "라온", "마루", "보람", "슬기", "여울", "윤슬", "잔디", "찬솔", "토담",
+    "파랑", "하늬", "한울", "해밀", "나래", "단비", "들꽃", "모아", "바른", "솔빛", "샛별", "동그라미",
+]  # fmt: skip
 GU_CODE, CITY_CODE, NEIGHBOUR_CODE = "3630000", "6290000", "3620000"  # 제공기관코드
 
-
+# %% ../notebooks/lib/simulated_facilities.ipynb #157f6ce3
 def _names(places: pd.DataFrame, suffix: str) -> pd.Series:
     """Made-up names: the stem of the legal dong and a word, one after the other."""
     words = pd.Series([WORDS[number % len(WORDS)] for number in range(len(places))], index=places.index)
     return places["legal_dong"].str.removesuffix("동") + words + suffix
 
-
+# %% ../notebooks/lib/simulated_facilities.ipynb #529affe3
 def _neighbours(town: Town, name: str, count: int, most_m: float = 6000.0) -> pd.DataFrame:
     """Places across the border, in the columns of `Town.addresses`."""
     places = beyond(town.dongs, count, stream(f"{name} beyond"), 200.0, most_m)
@@ -80,7 +43,7 @@ def _neighbours(town: Town, name: str, count: int, most_m: float = 6000.0) -> pd
     road, lot = f"{PROVINCE} {NEIGHBOUR} 모의로 " + number, f"{PROVINCE} {NEIGHBOUR} 이웃동 " + number
     return places.assign(dong_code=None, legal_dong="이웃동", road_address=road, lot_address=lot)
 
-
+# %% ../notebooks/lib/simulated_facilities.ipynb #2a5fe09e
 def _text(values: object) -> np.ndarray:
     return np.asarray(values).astype(int).astype(str)
 
@@ -99,7 +62,7 @@ def hydrants(town: Town) -> pd.DataFrame:
     table.loc[200, ["latitude", "longitude"]] = table.loc[200, ["longitude", "latitude"]].to_numpy()
     return table
 
-# %% ../notebooks/lib/simulated_facilities.ipynb #5206b4dd
+# %% ../notebooks/lib/simulated_facilities.ipynb #e8b65498
 def junctions(town: Town) -> pd.DataFrame:
     """The 300 most built-up junctions, with EPSG:5186 metres and degrees side by side, as Seoul publishes them."""
     places = town.junctions.head(300)
@@ -116,7 +79,7 @@ def junctions(town: Town) -> pd.DataFrame:
     )
     return table.assign(X좌표=np.round(east, 3), Y좌표=np.round(north, 3), 경도=longitude, 위도=latitude)
 
-
+# %% ../notebooks/lib/simulated_facilities.ipynb #dafb7434
 def _corners(town: Town, count: int) -> pd.DataFrame:
     """Two street corners at each of the first junctions: x, y, legal_dong."""
     nodes = town.junctions.head(count)
@@ -124,7 +87,7 @@ def _corners(town: Town, count: int) -> pd.DataFrame:
     both = [nodes.assign(x=np.round(nodes["x"] + sign * along[:, 0]), y=np.round(nodes["y"] + sign * along[:, 1])) for sign in (1, -1)]
     return pd.concat(both, ignore_index=True)
 
-
+# %% ../notebooks/lib/simulated_facilities.ipynb #91096726
 def crossings(town: Town) -> pd.DataFrame:
     """Pedestrian crossings, two at each of 250 junctions."""
     places = _corners(town, 250)
@@ -164,10 +127,10 @@ def lights(town: Town) -> pd.DataFrame:
     table.loc[table.index[200:260], ["위도", "경도"]] = np.nan
     return table
 
-# %% ../notebooks/lib/simulated_facilities.ipynb #82783182
+# %% ../notebooks/lib/simulated_facilities.ipynb #b174a795
 MOVED_M = 320.0  # how far the four schools move, metres
 
-
+# %% ../notebooks/lib/simulated_facilities.ipynb #4a9c32ba
 def _zone_table(places: pd.DataFrame, day: str) -> pd.DataFrame:
     """School zones in the fourteen columns of the national standard 15012891."""
     longitude, latitude = degrees(places["x"], places["y"])
@@ -190,7 +153,7 @@ def _zone_table(places: pd.DataFrame, day: str) -> pd.DataFrame:
     )
     return table.assign(데이터기준일자=day, 제공기관코드=np.where(outside, NEIGHBOUR_CODE, GU_CODE), 제공기관명=office)
 
-
+# %% ../notebooks/lib/simulated_facilities.ipynb #64a95fb1
 def school_zones(town: Town) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The editions of 2020 and 2026; points that stay are geocoded anew, some metres apart."""
     rng = stream("school zones")
@@ -212,7 +175,7 @@ def school_zones(town: Town) -> tuple[pd.DataFrame, pd.DataFrame]:
     earlier.loc[60, ["위도", "경도"]] = [37.0, 126.0]
     return earlier, _zone_table(pd.concat([after, before.tail(12)], ignore_index=True), "2026-01-06")
 
-# %% ../notebooks/lib/simulated_facilities.ipynb #570b60bb
+# %% ../notebooks/lib/simulated_facilities.ipynb #e64da74f
 PARK_KINDS = {
     "어린이공원": (70, 1000, 2500),
     "근린공원": (28, 10_000, 60_000),
@@ -221,42 +184,40 @@ PARK_KINDS = {
     "역사공원": (2, 3000, 14_000),
 }  # number, least and most m2
 
-
-def parks(town: Town) -> pd.DataFrame:
-    """Parks in columns of the national standard: 110 by the district, 60 of them again by the city, and 20 across the border."""
+# %% ../notebooks/lib/simulated_facilities.ipynb #a8bf5365
+def _park_rows(town: Town) -> pd.DataFrame:
+    """Parks by district, city and neighbour, one below the other."""
     rng = stream("parks")
     kinds = [(kind, low, high) for kind, (number, low, high) in PARK_KINDS.items() for _ in range(number)]
     own = pick(town.addresses, len(kinds), rng, spacing_m=350.0)
-    kinds = kinds[: len(own)]
+    area = [round(rng.uniform(low, high), 1) for _, low, high in kinds[: len(own)]]
     own = own.assign(
-        kind=[kind for kind, _, _ in kinds],
-        area=[round(rng.uniform(low, high), 1) for _, low, high in kinds],
-        code=GU_CODE,
-        office=f"{PROVINCE} {DISTRICT}",
-        day="2023-03-16",
+        kind=[kind for kind, _, _ in kinds[: len(own)]], area=area, number=[f"29200-{one:05d}" for one in range(1, len(own) + 1)]
     )
-    own = own.assign(name=_names(own, ""), number=[f"29200-{one:05d}" for one in range(1, len(own) + 1)])
-    again = own.head(60).assign(
-        x=lambda frame: frame["x"] + rng.integers(-3, 4, len(frame)), code=CITY_CODE, office=PROVINCE, day="2022-09-14"
-    )
-    again = again.assign(
-        number=again["number"].str.replace("29200-", "29000-"), kind=again["kind"].where(again.index > 2, "근린공원"), road_address=""
-    )
+    own = own.assign(name=_names(own, ""), code=GU_CODE, office=f"{PROVINCE} {DISTRICT}", day="2023-03-16")
+    again = own.head(60).assign(code=CITY_CODE, office=PROVINCE, day="2022-09-14", road_address="")
+    again["x"] += rng.integers(-3, 4, len(again))
+    again["number"] = again["number"].str.replace("29200-", "29000-")
+    again["kind"] = again["kind"].where(again.index > 2, "근린공원")
     across = _neighbours(town, "parks", 20).assign(
         kind="어린이공원", area=1500.0, code=NEIGHBOUR_CODE, office=f"{PROVINCE} {NEIGHBOUR}", day="2022-11-01"
     )
     across = across.assign(name=_names(across, ""), number=[f"29170-{one:05d}" for one in range(1, len(across) + 1)])
-    rows = pd.concat([own, again, across], ignore_index=True)
+    return pd.concat([own, again, across], ignore_index=True)
+
+# %% ../notebooks/lib/simulated_facilities.ipynb #df28e546
+def parks(town: Town) -> pd.DataFrame:
+    """Parks in columns of the national standard: 110 by the district, 60 of them again by the city, and 20 across the border."""
+    rows = _park_rows(town)
     longitude, latitude = degrees(rows["x"], rows["y"])
-    table = pd.DataFrame(
-        {
-            "관리번호": rows["number"],
-            "공원명": rows["name"],
-            "공원구분": rows["kind"],
-            "소재지도로명주소": rows["road_address"],
-            "소재지지번주소": rows["lot_address"],
-        }
-    )
+    names = {
+        "number": "관리번호",
+        "name": "공원명",
+        "kind": "공원구분",
+        "road_address": "소재지도로명주소",
+        "lot_address": "소재지지번주소",
+    }
+    table = rows[list(names)].rename(columns=names)
     table = table.assign(
         위도=latitude,
         경도=longitude,
@@ -268,7 +229,7 @@ def parks(town: Town) -> pd.DataFrame:
     table.loc[5, ["위도", "경도"]] = [33.1, 137.2]
     return table.assign(제공기관코드=rows["code"], 제공기관명=rows["office"])
 
-# %% ../notebooks/lib/simulated_facilities.ipynb #e3850439
+# %% ../notebooks/lib/simulated_facilities.ipynb #8013697d
 def libraries(town: Town) -> pd.DataFrame:
     """Nine libraries and four across the border, in columns of the national standard 15013109."""
     rng = stream("libraries")
@@ -291,7 +252,7 @@ def libraries(town: Town) -> pd.DataFrame:
         소재지도로명주소=places["road_address"], 운영기관명="모의구청", 위도=latitude, 경도=longitude, 데이터기준일자="2020-08-17"
     )
 
-
+# %% ../notebooks/lib/simulated_facilities.ipynb #3610e598
 def restrooms(town: Town) -> pd.DataFrame:
     """Public toilets in the short keys of a city's API; as in Gwangsan, none is said to be open at night."""
     rng = stream("restrooms")
@@ -311,7 +272,7 @@ def restrooms(town: Town) -> pd.DataFrame:
         isOpenAtNight="N", hasBell=bell, male=rng.integers(0, 5, len(places)), female=rng.integers(0, 5, len(places)), type=kind
     )
 
-
+# %% ../notebooks/lib/simulated_facilities.ipynb #3a56d100
 def pharmacies(town: Town) -> pd.DataFrame:
     """Pharmacies as HIRA publishes them: its own region codes, postcodes without their leading zero, no opening hours."""
     places = pd.concat(
@@ -337,7 +298,7 @@ def pharmacies(town: Town) -> pd.DataFrame:
     )
     return table.assign(주소=places["road_address"], 전화번호="062-000-0000", 개설일자="2015-03-02", x좌표=longitude, y좌표=latitude)
 
-# %% ../notebooks/lib/simulated_facilities.ipynb #cefbbd8e
+# %% ../notebooks/lib/simulated_facilities.ipynb #89ac6d22
 def bus_stops(town: Town) -> pd.DataFrame:
     """Bus stops; the columns called X and Y hold degrees."""
     places = pick(town.addresses, 260, stream("bus stops"), spacing_m=220.0)
@@ -354,7 +315,7 @@ def bus_stops(town: Town) -> pd.DataFrame:
         }
     )
 
-
+# %% ../notebooks/lib/simulated_facilities.ipynb #3d82c7cf
 def parking(town: Town) -> pd.DataFrame:
     """Car parks: bays and fees, the latter with thousands commas."""
     rng = stream("parking")
@@ -375,7 +336,7 @@ def parking(town: Town) -> pd.DataFrame:
     table.loc[[7, 17, 27, 37], ["위도", "경도"]] = np.nan
     return table
 
-
+# %% ../notebooks/lib/simulated_facilities.ipynb #d4337739
 def stations(town: Town) -> pd.DataFrame:
     """A made-up subway line through the five most populous dongs."""
     dongs = town.dongs.nlargest(5, "population").reset_index(drop=True)
