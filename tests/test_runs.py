@@ -309,3 +309,12 @@ def test_ctrl_c_ends_the_kernels_and_leaves_no_draft(home):
 def test_the_list_shows_finished_and_failed_editions(ran):
     shown = CliRunner().invoke(report.app, ["list", "toy", "--json"])
     assert {(one["case"], one["status"]) for one in json.loads(shown.stdout)} == {("good", "done"), ("stops", "failed"), ("strays", "failed")}
+
+
+def test_an_edition_with_a_damaged_manifest_is_listed_as_damaged_and_does_not_count(home):
+    folder = home / "reports" / "toy" / "good" / "default" / "2026-01-01-aaaaaaaa"
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text('{"status": ', encoding="utf-8")
+    assert editions.find("toy") == []
+    assert "손상" in CliRunner().invoke(report.app, ["list", "toy"]).output
+    assert runs.plan("toy")[0].action == "run"

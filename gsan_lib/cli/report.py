@@ -22,6 +22,7 @@ STATUS = {
     "unchanged": "변한 것 없음",
     "not_runnable": "[yellow]실행할 수 없음[/]",
 }
+STATE = {"done": "완료", "failed": "[red]실패[/]", "damaged": "[red]손상[/]"}
 
 
 @app.command("run")
@@ -96,7 +97,7 @@ def list_editions(
         return 0
     table = Table("지자체", "사례", "변형", "판", "상태", "만든 때")
     for one in found:
-        table.add_row(one.municipality, one.case, one.variant, one.name, "완료" if one.status == "done" else "[red]실패[/]", one.created_at)
+        table.add_row(one.municipality, one.case, one.variant, one.name, STATE[one.status], one.created_at)
     if found:
         Console().print(table)
     else:

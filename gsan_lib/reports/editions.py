@@ -146,7 +146,7 @@ def write_notebook(notebook: nbformat.NotebookNode, path: Path) -> None:
     """A notebook with the same bytes every time."""
     path.write_text(json.dumps(notebook, ensure_ascii=False, sort_keys=True, indent=1) + "\n", encoding="utf-8")
 
-# %% ../../notebooks/lib/reports/editions.ipynb #1009b0e3
+# %% ../../notebooks/lib/reports/editions.ipynb #bd3edbf6
 @dataclass(frozen=True)
 class Edition:
     """A finished edition on disk, or the remains of a failed one."""
@@ -160,7 +160,7 @@ class Edition:
 
     @property
     def status(self) -> str:
-        """`done` or `failed`."""
+        """`done`, `failed` or `damaged` (the manifest cannot be read)."""
         return self.manifest["status"]
 
     @property
@@ -183,13 +183,15 @@ def variant_dir(place: str, case_name: str, variant: str) -> Path:
     return reports_dir() / place / case_name / variant
 
 
-def _read(path: Path) -> Edition | None:
-    """The edition of a manifest; None where the manifest cannot be read."""
+def _read(path: Path) -> Edition:
+    """The edition of a manifest."""
     place, case_name, variant, name = path.parent.relative_to(reports_dir()).parts
     try:
-        return Edition(place, case_name, variant, name, path.parent, json.loads(path.read_text(encoding="utf-8")))
+        content = json.loads(path.read_text(encoding="utf-8"))
+        whole = isinstance(content, dict) and {"status", "key", "created_at"} <= content.keys()
     except (OSError, ValueError):
-        return None
+        whole = False
+    return Edition(place, case_name, variant, name, path.parent, content if whole else {"status": "damaged", "key": "", "created_at": ""})
 
 
 def find(
@@ -197,11 +199,11 @@ def find(
     case_name: str | None = None,
     variant: str | None = None,
     *,
-    failed: bool = False,  # True: also the failed ones
+    failed: bool = False,  # True: also the failed and the damaged ones
 ) -> list[Edition]:
     """Editions on disk, the newest of each variant last."""
     pattern = f"{place or '*'}/{case_name or '*'}/{variant or '*'}/[!.]*/manifest.json"
-    found = [edition for path in reports_dir().glob(pattern) if (edition := _read(path))]
+    found = [_read(path) for path in reports_dir().glob(pattern)]
     kept = [edition for edition in found if failed or edition.status == "done"]
     return sorted(kept, key=lambda one: (one.municipality, one.case, one.variant, one.created_at, one.name))
 

@@ -52,7 +52,7 @@ def field_problem(
         return f"값이 모두 `{filled[0].as_py()}`(으)로 같아 아무것도 가려내지 못합니다"
     return ""
 
-# %% ../../notebooks/lib/reports/needs.ipynb #ffee264d
+# %% ../../notebooks/lib/reports/needs.ipynb #957ae313
 def _columns(id: str, sha256: str, names: list[str]) -> pa.Table:
     """Some columns of a snapshot."""
     bank = open_bank()
@@ -65,8 +65,8 @@ def _lacks(place: str, need: Need, found: list[dict[str, Any]]) -> list[Lack]:
     dates = sorted({str(seen["as_of"]) for one in found for seen in one["sightings"]})
     if len(dates) < need.editions:
         held = f"뱅크에 있는 기준일: {', '.join(dates)}" if dates else "뱅크에 없습니다"
-        wanted = f"기준일이 다른 판 {need.editions}개가 필요합니다; " if need.editions > 1 else ""
-        return [Lack(need.dataset, "", f"`{id}`: {wanted}{held}")]
+        asked = f"기준일이 다른 판 {need.editions}개가 필요합니다; " if need.editions > 1 else ""
+        return [Lack(need.dataset, "", f"`{id}`: {asked}{held}")]
     lacks = []
     for one in found[-need.editions :]:
         if not one.get("published", True):

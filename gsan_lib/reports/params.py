@@ -104,7 +104,7 @@ def declared(
         raise UsageError(f"`{where}`의 매개변수 칸: {'; '.join(problems)}. 칸을 고치십시오.")
     return tuple(found)
 
-# %% ../../notebooks/lib/reports/params.ipynb #da26294b
+# %% ../../notebooks/lib/reports/params.ipynb #2487ec9a
 _TYPES = {"int": int, "float": float, "str": str, "bool": bool}
 
 
@@ -113,8 +113,8 @@ def _one(parameter: Parameter, value: Any) -> Any:
     base = parameter.kind.removeprefix("list[").removesuffix("]")
     if base == "float" and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
-    if type(value) is not _TYPES[base] or (base == "float" and not math.isfinite(value)):
-        raise ValueError
+    if not isinstance(value, _TYPES[base]) or isinstance(value, bool) != (base == "bool") or (isinstance(value, float) and not math.isfinite(value)):
+        raise ValueError  # True is an int to Python, not to an officer
     if parameter.low is not None and parameter.high is not None and not parameter.low <= value <= parameter.high:
         raise ValueError
     if parameter.choices and value not in parameter.choices:

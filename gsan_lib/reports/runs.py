@@ -185,7 +185,7 @@ def _finish(one: Planned, draft: Path, name: str, loads: list[dict[str, Any]], *
     for left in draft.glob(".[!.]*"):
         shutil.rmtree(left) if left.is_dir() else left.unlink()
 
-# %% ../../notebooks/lib/reports/runs.ipynb #c0330dba
+# %% ../../notebooks/lib/reports/runs.ipynb #858a4543
 def _same(draft: Path, edition: Path) -> bool:
     """Whether two editions hold the same notebook and results, byte for byte."""
     names = sorted(path.name for path in draft.iterdir() if path.name not in ("manifest.json", "report.html"))
@@ -200,16 +200,16 @@ def _free(folder: Path, name: str) -> str:
 
 
 def _publish(one: Planned, draft: Path, loads: list[dict[str, Any]]) -> Outcome:
-    """Move a whole draft to its place."""
+    """Move a whole draft to its place, unless the same report is there already (from before, or from a run at the same time)."""
     assert one.inputs is not None
     folder = draft.parent
     name = _free(folder, f"{_clock()[:10]}-{one.inputs.key[:8]}")
     _finish(one, draft, name, loads)
-    if one.current and _same(draft, one.current.folder):
-        shutil.rmtree(draft)
-        return Outcome(one, "same", one.current.folder, "다시 실행했고 결과가 바이트까지 같습니다")
+    twins = [edition for edition in editions.find(one.municipality, one.case.name, one.variant) if edition.key == one.inputs.key]
+    if twin := next((edition for edition in twins if _same(draft, edition.folder)), None):
+        return Outcome(one, "same", twin.folder, "다시 실행했고 결과가 바이트까지 같습니다")
     draft.rename(folder / name)
-    return Outcome(one, "done", folder / name, "입력은 같은데 결과가 이전 판과 다릅니다. 사례에 시각이나 난수가 섞였는지 확인하십시오" if one.current else "")
+    return Outcome(one, "done", folder / name, "입력은 같은데 결과가 이전 판과 다릅니다. 사례에 시각이나 난수가 섞였는지 확인하십시오" if twins else "")
 
 
 def _keep_failed(one: Planned, draft: Path, why: str) -> Outcome:
@@ -243,7 +243,7 @@ def _one(one: Planned, running: list[Any], stopped: threading.Event) -> Outcome:
     outcome.seconds = (datetime.now(UTC) - begun).total_seconds()
     return outcome
 
-# %% ../../notebooks/lib/reports/runs.ipynb #3eb83266
+# %% ../../notebooks/lib/reports/runs.ipynb #209e0417
 @dataclass
 class Run:
     """What became of a run."""
@@ -263,7 +263,7 @@ class Run:
 
 def _sweep(place: str) -> None:
     """Remove drafts of runs that were killed."""
-    for draft in (reports_dir() / place).glob("*/*/.draft-*"):
+    for draft in (reports_dir() / place).glob("*/*/.draft-[0-9]*-*"):
         if not _alive(int(draft.name.split("-")[1])):
             shutil.rmtree(draft, ignore_errors=True)
 
