@@ -87,7 +87,8 @@ class Difference:
         counts["changed"] = len(self.changed[list(self.key)].drop_duplicates()) if self.key else 0
         return {"id": self.id, "before": self.before, "after": self.after, "key": list(self.key), "note": self.note, "counts": counts, **rows}
 
-# %% ../../notebooks/lib/bank/catalog.ipynb #e71c2820
+# %% ../../notebooks/lib/bank/catalog.ipynb #3be4b756
+_NAMING = ("kind", "name", "address")  # what names a thing where its standard has no key
 _OURS = ("source_row", "dong_code_found")  # columns that say nothing about the thing itself
 
 
@@ -102,30 +103,28 @@ def _comparable(frame: pd.DataFrame) -> pd.DataFrame:
     return plain.fillna("")
 
 
+def _numbered(frame: pd.DataFrame, key: list[str]) -> pd.DataFrame:
+    """The frame by key, and by a running number among rows that share it."""
+    ordered = frame.sort_values(list(frame.columns), kind="stable")
+    return ordered.assign(_number=ordered.groupby(key).cumcount()).set_index([*key, "_number"])
+
+
 def _matched(before: pd.DataFrame, after: pd.DataFrame, key: list[str]) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Added, removed and changed rows of two comparable frames with unique keys."""
+    """Added, removed and changed rows of two comparable frames."""
     import pandas as pd
 
-    left, right = before.set_index(key), after.set_index(key)
+    left, right = _numbered(before, key), _numbered(after, key)
     shared = left.index.intersection(right.index)
-    columns = [name for name in left if name in right]
-    cells = []
-    for name in columns:
+    cells = [pd.DataFrame(columns=[*key, "column", "before", "after"])]
+    for name in left.columns.intersection(right.columns, sort=False):
         was, now_is = left.loc[shared, name], right.loc[shared, name]
         differs = (was != now_is).to_numpy()
-        cells.append(pd.DataFrame({"column": name, "before": was[differs], "after": now_is[differs]}))
-    changed = pd.concat(cells).reset_index() if cells else pd.DataFrame(columns=[*key, "column", "before", "after"])
-    return after[~right.index.isin(shared)], before[~left.index.isin(shared)], changed.sort_values(key, ignore_index=True)
+        cells.append(pd.DataFrame({"column": name, "before": was[differs], "after": now_is[differs]}).reset_index(key).reset_index(drop=True))
+    changed = pd.concat([each for each in cells if len(each)] or cells[:1]).sort_values(key, ignore_index=True, kind="stable")
+    gone, new = (one[~one.index.isin(shared)].reset_index(key).reset_index(drop=True) for one in (left, right))
+    return new, gone, changed
 
-
-def _whole(before: pd.DataFrame, after: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Rows that only one frame has, repeats counted."""
-    columns = [name for name in before if name in after]
-    marks = [frame[columns].apply(tuple, axis=1) for frame in (before, after)]
-    marks = [mark.str.len().astype(str) if mark.empty else mark.astype(str) + "#" + mark.groupby(mark).cumcount().astype(str) for mark in marks]
-    return after[~marks[1].isin(set(marks[0])).to_numpy()], before[~marks[0].isin(set(marks[1])).to_numpy()]
-
-# %% ../../notebooks/lib/bank/catalog.ipynb #1c8fac58
+# %% ../../notebooks/lib/bank/catalog.ipynb #30e80bf4
 def _chosen(id: str, which: str | None, bank: Bank, default: int) -> dict[str, Any]:
     """A manifest by the beginning of its sha256, by an ISO day, or by its place in the row of snapshots."""
     every = manifests(id, bank=bank)
@@ -156,16 +155,13 @@ def diff(
     told = [_chosen(id, before, bank, -2), _chosen(id, after, bank, -1)]
     frames = [_comparable(load(id, sha256=each["sha256"], allow_unpublished=True, bank=bank)) for each in told]
     sides = [{name: each[name] for name in ("sha256", "as_of", "known_at", "rows")} for each in told]
-    key = list(load_standard(told[1]["standard"]).key)
-    usable = bool(key) and all(set(key) <= set(frame) for frame in frames)
-    repeated = sum(int(frame.duplicated(key).sum()) for frame in frames) if usable else 0
-    if usable and not repeated:
-        added, removed, changed = _matched(frames[0], frames[1], key)
-        return Difference(id, *sides, tuple(key), added, removed, changed, f"행을 {some(key, 9)}(으)로 맞추었습니다.")
-    added, removed = _whole(*frames)
-    why = f"키 {some(key, 9)}이(가) {repeated:,}번 겹쳐" if usable else "이 표준에 키가 없어"
-    note = f"{why} 행 전체로 맞추었습니다. 고친 행은 사라진 행 하나와 새 행 하나로 나타납니다."
-    return Difference(id, *sides, (), added, removed, frames[0][:0], note)
+    named = load_standard(told[1]["standard"]).key or tuple(name for name in _NAMING if all(name in frame for frame in frames))
+    key = [name for name in named if all(name in frame for frame in frames)]
+    repeated = sum(int(frame.duplicated(key).sum()) for frame in frames) if key else 0
+    note = f"행을 {', '.join(f'`{name}`' for name in key)}(으)로 맞추었습니다." if key else "이름도 키도 없어 행 전체로 맞추었습니다. 고친 행은 사라진 행 하나와 새 행 하나로 나타납니다."
+    note += f" 이것이 같은 행 {repeated:,}개는 차례로 번호를 붙여 맞추었습니다." if repeated else ""
+    shared = [name for name in frames[0] if name in frames[1]]
+    return Difference(id, *sides, tuple(key), *_matched(*frames, key or shared), note)
 
 # %% ../../notebooks/lib/bank/catalog.ipynb #c1d97184
 ASK = "확인 필요"  # what an officer has to fill in

@@ -20,14 +20,14 @@ from .. import geo
 from ..errors import DataError
 
 # %% auto #0
-__all__ = ['Ground', 'ground', 'Judged', 'judge', 'reasons']
+__all__ = ['Ground', 'ground', 'Judged', 'dong_codes', 'judge', 'reasons']
 
-# %% ../../notebooks/lib/bank/places.ipynb #d5deaddf
+# %% ../../notebooks/lib/bank/places.ipynb #1d05888f
 @dataclass(frozen=True)
 class Ground:
     """The area of a municipality, as the bank judges points against it."""
 
-    dongs: gpd.GeoDataFrame  # dong_code, geometry; EPSG:5179
+    dongs: gpd.GeoDataFrame  # dong_code, geometry; EPSG:5179; by code
     outline: BaseGeometry  # all dongs together
     addresses: tuple[str, ...]  # how an address in it begins
     margin_m: float  # metres
@@ -43,11 +43,13 @@ def ground(
     """The ground for judging points. Raises DataError where there is no dong."""
     if dongs.empty:
         raise DataError("행정동 경계가 한 건도 없습니다. `dong_boundaries`의 `beginning`에 쓴 코드가 맞는지 확인하십시오.")
+    dongs = dongs.sort_values("dong_code", ignore_index=True)
     outline = geo.outline(dongs)
     shapely.prepare(outline)
+    shapely.prepare(dongs.geometry.to_numpy())
     return Ground(dongs, outline, tuple(addresses), margin_m, sha256)
 
-# %% ../../notebooks/lib/bank/places.ipynb #7ff04ce7
+# %% ../../notebooks/lib/bank/places.ipynb #db33d097
 @dataclass(frozen=True)
 class Judged:
     """Where each row lies."""
@@ -56,23 +58,40 @@ class Judged:
     dong_code: pd.Series  # code of the dong that holds the point, null elsewhere
 
 
+def dong_codes(
+    x: np.ndarray,  # metres, EPSG:5179; nan where there is no point
+    y: np.ndarray,
+    ground: Ground,
+) -> np.ndarray:  # text, None outside every dong
+    """The dong of each point, as `geo.points_in_areas` gives it, but by prepared outlines and bounding boxes: for millions of points."""
+    codes = np.full(len(x), None, dtype=object)
+    for code, shape in zip(ground.dongs["dong_code"], ground.dongs.geometry.to_numpy(), strict=True):
+        west, south, east, north = shape.bounds
+        near = np.flatnonzero((x >= west) & (x <= east) & (y >= south) & (y <= north))
+        within = near[shapely.intersects_xy(shape, x[near], y[near])]
+        codes[within[np.equal(codes[within], None)]] = code  # on a shared border the smallest code, which came first
+    return codes
+
+
 def judge(
     geometry: gpd.GeoSeries,  # points or areas, EPSG:5179
     ground: Ground,
     address: pd.Series | None = None,  # of the same index; tells an error from a stranger
 ) -> Judged:
     """Where each geometry lies; an area counts by a point inside it."""
-    points = geometry if (geometry.geom_type.dropna() == "Point").all() else geometry.representative_point()
-    dong_code = geo.points_in_areas(points, ground.dongs, "dong_code")
-    place = pd.Series(np.where(dong_code.notna(), "inside", "elsewhere"), index=geometry.index, dtype="str")
-    place[points.isna() | points.is_empty] = "none"
-    beyond = place == "elsewhere"
-    near = shapely.dwithin(ground.outline, points[beyond].to_numpy(), ground.margin_m)
-    place[beyond[beyond].index[near]] = "margin"
-    if address is not None:
-        ours = (place == "elsewhere") & address.str.startswith(ground.addresses).fillna(False).astype(bool)
-        place[ours] = "out_of_place"
-    return Judged(place, dong_code)
+    shapes = geometry.to_numpy()
+    points = shapes if np.isin(shapely.get_type_id(shapes), (-1, 0)).all() else shapely.point_on_surface(shapes)
+    x, y = shapely.get_x(points), shapely.get_y(points)
+    codes = dong_codes(x, y, ground)
+    place = np.where(np.equal(codes, None), "elsewhere", "inside").astype(object)
+    place[~np.isfinite(x)] = "none"
+    beyond = np.flatnonzero(place == "elsewhere")
+    place[beyond[shapely.dwithin(ground.outline, points[beyond], ground.margin_m)]] = "margin"
+    beyond = np.flatnonzero(place == "elsewhere")
+    if address is not None and len(beyond):
+        ours = address.iloc[beyond].str.startswith(ground.addresses).fillna(False).to_numpy(dtype=bool)
+        place[beyond[ours]] = "out_of_place"
+    return Judged(*(pd.Series(pd.array(values, dtype="str"), index=geometry.index) for values in (place, codes)))
 
 # %% ../../notebooks/lib/bank/places.ipynb #dd9ca56d
 def reasons(

@@ -119,7 +119,7 @@ class Repeats:
         ordered = np.sort(values)
         return int((ordered[1:] == ordered[:-1]).sum())
 
-# %% ../../notebooks/lib/bank/quality.ipynb #24c5cbb6
+# %% ../../notebooks/lib/bank/quality.ipynb #52f6c159
 @dataclass(frozen=True)
 class Finding:
     """One thing that an analyst should know."""
@@ -136,15 +136,12 @@ class Finding:
 class Watch:
     """Measures the quality of a dataset while its canonical tables stream by."""
 
-    DERIVED = ("source_row", "place", "dong_code", "geometry")  # columns that the bank adds: no evidence of the publisher's quality
-
     def __init__(
         self,
         key: Sequence[str] = (),  # columns that should tell rows apart
-        titles: dict[str, str] | None = None,  # column -> Korean title, for the sentences
-        added: Sequence[str] = DERIVED,  # columns that the bank added
+        added: Sequence[str] = ("source_row", "place", "dong_code", "geometry"),  # columns of the bank, not of the publisher
     ) -> None:
-        self.key, self.titles, self.added = tuple(key), titles or {}, tuple(added)
+        self.key, self.added = tuple(key), tuple(added)
         self.rows = 0
         self.filled: dict[str, int] = {}
         self.only: dict[str, Any] = {}  # columns that had one value so far, with it
@@ -188,7 +185,7 @@ class Watch:
         return {
             "rows": self.rows,
             "filled": dict(self.filled),
-            "constant": {name: str(value) for name, value in self.only.items() if self.rows > 1 and self.filled[name] == self.rows},
+            "constant": {name: str(value).removesuffix(" 00:00:00") for name, value in self.only.items() if self.rows > 1 and self.filled[name] == self.rows},
             "repeated": {what: repeats.count() for what, repeats in self._repeats.items()},
             "place": dict(sorted(self.place.items())),
         }

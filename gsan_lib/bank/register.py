@@ -20,7 +20,7 @@ from ..errors import DataError, UsageError, some
 # %% auto #0
 __all__ = ['ACCESS', 'POSITION', 'Place', 'Edition', 'Source', 'parse', 'register', 'source']
 
-# %% ../../notebooks/lib/bank/register.ipynb #1108bd77
+# %% ../../notebooks/lib/bank/register.ipynb #53bbbf43
 @dataclass(frozen=True)
 class Place:
     """How the rows of a dataset relate to the municipality's area."""
@@ -30,6 +30,7 @@ class Place:
     neighbour: bool = False  # True: a neighbour's own list, of which no row is expected inside
     position: str = "required"  # required: rows without one are set aside | optional: they are kept without geometry | none: the file has no coordinates
     crs: str | None = None  # what the publisher says of the coordinates, a hint that is tested
+    by: dict[str, list[str]] = field(default_factory=dict)  # field -> values by which the publisher says that a row is this municipality's; they overrule the outline
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Source:
         """Full id, municipality/dataset."""
         return f"{self.municipality}/{self.dataset}"
 
-# %% ../../notebooks/lib/bank/register.ipynb #504807c2
+# %% ../../notebooks/lib/bank/register.ipynb #740b427c
 ACCESS = ("public", "internal", "restricted")
 POSITION = ("required", "optional", "none")
 _REQUIRED = ("title_ko", "title_en", "standard", "publisher", "licence", "access")
@@ -95,11 +96,16 @@ def _entry_problems(name: str, entry: Any) -> Iterator[str]:
     if "editions" in entry and "file" in entry:
         yield f"`{name}`: `file`과 `editions`는 함께 쓸 수 없습니다"
     for key in ("only", "beginning"):
-        if not isinstance(entry.get(key, {}), dict) or not all(isinstance(values, list) for values in entry.get(key, {}).values()):
+        if not _lists(entry.get(key, {})):
             yield f"`{name}`: `{key}`는 `필드: [값, ...]` 꼴이어야 합니다"
     yield from _place_problems(name, entry.get("place", {}))
 
-# %% ../../notebooks/lib/bank/register.ipynb #7d18c2ea
+# %% ../../notebooks/lib/bank/register.ipynb #cb1d43c2
+def _lists(content: Any) -> bool:
+    """Whether something is `field: [value, ...]`."""
+    return isinstance(content, dict) and all(isinstance(values, list) for values in content.values())
+
+
 def _place_problems(name: str, place: Any) -> Iterator[str]:
     if not isinstance(place, dict):
         yield f"`{name}`: `place`는 `항목: 값`들이어야 합니다"
@@ -107,6 +113,8 @@ def _place_problems(name: str, place: Any) -> Iterator[str]:
     yield from (f"`{name}`: `place`에 모르는 항목 `{key}`" for key in place if key not in Place.__dataclass_fields__)
     if place.get("position", "required") not in POSITION:
         yield f"`{name}`: `place.position`은 {', '.join(POSITION)} 가운데 하나여야 하는데 `{place['position']}`이(가) 왔습니다"
+    if not _lists(place.get("by", {})):
+        yield f"`{name}`: `place.by`는 `필드: [값, ...]` 꼴이어야 합니다"
     margin = place.get("margin_m")
     if margin is not None and not (isinstance(margin, int | float) and margin >= 0):
         yield f"`{name}`: `place.margin_m`은 0 이상의 미터여야 하는데 `{margin}`이(가) 왔습니다"
