@@ -170,9 +170,9 @@ def mask_personal(
         counts |= {kind: len(hits)} if hits else {}
     return Masked(text, counts)
 
-# %% ../notebooks/lib/privacy.ipynb #93a41feb
+# %% ../notebooks/lib/privacy.ipynb #9d4ee4f2
 _FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"
-_PLAIN = r"^(?:[+-]?(?:\d[\d,]*)?\.?\d*(?:[eE][+-]?\d+)?%?|-+)$"
+_PLAIN = r"[+-]?(?:[0-9][0-9,]*\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?%?|-+"
 
 
 def guard_formulas(
@@ -195,4 +195,4 @@ def guard_formulas(
 def _risky(cells: pd.Series) -> pd.Series:
     """Which cells are text that begins like a formula and is no plain number."""
     text = cells.where(cells.map(lambda cell: isinstance(cell, str)), "").astype("str")
-    return text.str.contains(_FORMULA, regex=True) & ~text.str.fullmatch(_PLAIN)
+    return text.str.contains(_FORMULA, regex=True) & ~text.str.fullmatch(f"(?:{_PLAIN})")

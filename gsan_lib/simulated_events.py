@@ -15,9 +15,9 @@ from .simulated_facilities import DISTRICT, NEIGHBOUR, PROVINCE, stations
 from .simulation import Town, beyond, degrees, pick, stream
 
 # %% auto #0
-__all__ = ['FIRES', 'BY_ADMINISTRATIVE_DONG', 'ACCIDENTS_INSIDE', 'ACCIDENTS_BEYOND', 'FIRST_DAY', 'LAST_DAY', 'BY_WEEKDAY',
-           'ON_HOLIDAY', 'TREND_A_YEAR', 'FIXED_HOLIDAYS', 'MOVING_HOLIDAYS', 'WAVE', 'fires', 'accidents',
-           'subway_ridership']
+__all__ = ['FIRES', 'BY_ADMINISTRATIVE_DONG', 'ACCIDENTS_INSIDE', 'ACCIDENTS_BEYOND', 'PARTIES', 'FIRST_DAY', 'LAST_DAY',
+           'BY_WEEKDAY', 'ON_HOLIDAY', 'TREND_A_YEAR', 'FIXED_HOLIDAYS', 'MOVING_HOLIDAYS', 'WAVE', 'fires',
+           'accidents', 'subway_ridership']
 
 # %% ../notebooks/lib/simulated_events.ipynb #1c6d5fb2
 FIRES = 270  # as many as the national table has for Gwangsan
@@ -46,37 +46,33 @@ def fires(town: Town) -> pd.DataFrame:
     place = rng.choice(["주거", "생활서비스", "산업시설", "임야", "기타"], FIRES, p=[0.35, 0.2, 0.15, 0.1, 0.2])
     return table.assign(시도=PROVINCE, 시군구=DISTRICT, 읍면동=where, 발화열원=source, 발화요인대분류=cause, 장소대분류=place, 지번동=where)
 
-# %% ../notebooks/lib/simulated_events.ipynb #985965f6
+# %% ../notebooks/lib/simulated_events.ipynb #37c8bd69
 ACCIDENTS_INSIDE, ACCIDENTS_BEYOND = 12, 8
+PARTIES = {
+    "차대사람": ("횡단중", "승용차", "보행자"),
+    "차대차": ("측면충돌", "화물차", "이륜차"),
+    "차량단독": ("공작물충돌", "이륜차", "없음"),
+}
 
-# %% ../notebooks/lib/simulated_events.ipynb #b2dfd9f3
+
 def accidents(town: Town) -> pd.DataFrame:
     """Fatal road accidents of 2020 in columns of KoROAD's table 15070340; five of those inside struck a pedestrian."""
     rng = stream("accidents")
     inside = pick(town.junctions, ACCIDENTS_INSIDE, rng, spacing_m=50.0)[["x", "y"]].assign(gu=DISTRICT)
     outside = beyond(town.dongs, ACCIDENTS_BEYOND, rng, 300.0, 6000.0).assign(gu=NEIGHBOUR)
     places = pd.concat([inside, outside], ignore_index=True)
+    places["kind"] = np.select([places.index % 12 < 5, places.index % 12 < 10], ["차대사람", "차대차"], "차량단독")
+    places = places.iloc[rng.permutation(len(places))].reset_index(drop=True)
     when = pd.Timestamp("2020-01-01") + pd.to_timedelta(np.sort(rng.choice(366 * 24, len(places), replace=False)), unit="h")
+    day = pd.Series(np.where((when.hour >= 7) & (when.hour < 18), "주", "야"))
+    weekday = ["월화수목금토일"[one] for one in when.day_of_week]
+    table = pd.DataFrame({"발생년": 2020, "발생년월일시": when.strftime("%Y-%m-%d %H:%M:%S"), "주야": day, "요일": weekday, "사망자수": 1})
+    table[["부상자수", "중상자수", "경상자수"]] = 0
+    table["발생지시도"], table["발생지시군구"], table["사고유형_대분류"] = "광주", places["gu"], places["kind"]
+    detail, at_fault, harmed = zip(*places["kind"].map(PARTIES), strict=True)
+    table["사고유형_중분류"], table["가해자법규위반"], table["도로형태_대분류"] = detail, "안전운전 의무 불이행", "교차로"
+    table["가해자_당사자종별"], table["피해자_당사자종별"] = at_fault, harmed
     longitude, latitude = degrees(places["x"], places["y"])
-    kind = np.select([places.index % 12 < 5, places.index % 12 < 10], ["차대사람", "차대차"], "차량단독")
-    table = pd.DataFrame(
-        {
-            "발생년": 2020,
-            "발생년월일시": when.strftime("%Y-%m-%d %H:%M:%S"),
-            "주야": np.where((when.hour >= 7) & (when.hour < 18), "주", "야"),
-            "요일": ["월화수목금토일"[day] for day in when.day_of_week],
-        }
-    )
-    table = table.assign(
-        사망자수=1,
-        부상자수=0,
-        중상자수=0,
-        경상자수=0,
-        발생지시도="광주",
-        발생지시군구=places["gu"],
-        사고유형_대분류=kind,
-        가해자법규위반="안전운전 의무 불이행",
-    )
     return table.assign(발생위치X_UTMK=places["x"], 발생위치Y_UTMK=places["y"], 경도=longitude, 위도=latitude)
 
 # %% ../notebooks/lib/simulated_events.ipynb #627b192f

@@ -75,6 +75,12 @@ def test_at_least_k_values_remain_possible_for_each_small_count(counts: pd.DataF
             assert len(set(values[fits].tolist())) >= K, (cell, truth, hidden)
 
 
+def test_two_small_counts_do_not_protect_each_other() -> None:
+    """1 + 1 beside a published 20 of 22: both would be known to be 0, 1 or 2, so the 20 has to go as well (or the 22)."""
+    table = privacy.suppress(pd.DataFrame([[1, 1, 20], [30, 40, 50]])).table
+    assert table.iloc[0].isna().sum() >= 3
+
+
 def test_a_table_without_small_counts_is_published_whole() -> None:
     released = privacy.suppress(pd.DataFrame({"a": [5, 0], "b": [0, 100]}))
     assert (released.primary, released.complementary, int(released.table.isna().to_numpy().sum())) == (0, 0, 0)
@@ -154,7 +160,7 @@ def test_no_guarded_cell_begins_a_formula(cells: list[str]) -> None:
         if after == before and before[:1] in tuple("=@\t\r\n＝＋－＠"):
             pytest.fail(repr(before))
         if after == before and before[:1] in ("+", "-") and set(before) != {"-"}:
-            float(before.replace(",", "") or "0")
+            float(before.replace(",", ""))
 
 
 def test_numbers_missing_cells_and_other_types_stay_and_headings_are_guarded_too() -> None:

@@ -199,6 +199,18 @@ def test_ridership_rows_have_a_field_more_than_the_header_and_four_years_by_five
     assert 0.4 < holiday < 0.7  # Seollal against the Friday after
 
 
+def test_accidents_of_the_district_lie_in_it_and_in_every_season() -> None:
+    frame = table("accidents_2020.csv")
+    inside = frame["발생지시군구"] == "광산구"
+    found = geo.points_in_areas(on_the_map(frame), sample.district())
+    assert (found.notna() == inside).all()
+    assert inside.sum() == 12
+    assert (frame[inside]["사고유형_대분류"] == "차대사람").sum() == 5
+    assert pd.to_datetime(frame[inside]["발생년월일시"]).dt.quarter.nunique() >= 3
+    metres = gpd.GeoSeries.from_xy(frame["발생위치X_UTMK"].astype(float), frame["발생위치Y_UTMK"].astype(float), crs=geo.WORK_CRS)
+    assert metres.distance(on_the_map(frame)).max() < 0.02
+
+
 def test_fires_name_legal_dongs_but_for_some_that_no_address_has() -> None:
     fires = table("fires.csv")
     known = set(sample.town().addresses["legal_dong"])
