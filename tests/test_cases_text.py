@@ -16,8 +16,27 @@ from gsan_lib.reports import cases
 from gsan_lib.settings import municipalities, municipality, read_yaml
 
 HANGUL = re.compile(r"[가-힣]")
-FORBIDDEN_IMPORTS = {"os", "sys", "pathlib", "io", "glob", "shutil", "tempfile", "subprocess", "socket", "urllib", "http", "httpx", "requests", "fsspec", "random", "time"}
-FORBIDDEN_CALLS = re.compile(r"^(open|eval|exec|__import__)$|(^|\.)(read_(csv|excel|file|parquet|json|feather|pickle|html|sql)|to_(csv|excel|file|parquet|json|feather|pickle)|now|today|utcnow)$")
+FORBIDDEN_IMPORTS = {
+    "os",
+    "sys",
+    "pathlib",
+    "io",
+    "glob",
+    "shutil",
+    "tempfile",
+    "subprocess",
+    "socket",
+    "urllib",
+    "http",
+    "httpx",
+    "requests",
+    "fsspec",
+    "random",
+    "time",
+}
+FORBIDDEN_CALLS = re.compile(
+    r"^(open|eval|exec|__import__)$|(^|\.)(read_(csv|excel|file|parquet|json|feather|pickle|html|sql)|to_(csv|excel|file|parquet|json|feather|pickle)|now|today|utcnow)$"
+)
 PATH = re.compile(r"^(/|\./|\.\./|~/)|^\S+\.(csv|json|geojson|parquet|xlsx?|shp|zip|ipynb|py|svg|png)$")
 COUNTED = re.compile(r"\d[\d,.]*\s*(명|곳|개소|세대|건|%)")
 
@@ -94,7 +113,9 @@ def test_every_needed_dataset_stands_in_the_register_of_the_sample():
 def good_notebook() -> nbformat.NotebookNode:
     start = [new_markdown_cell("# 누가 멀리 사는가?")]
     tagged = [new_code_cell(toys.PARAMETERS, metadata={"tags": ["parameters"]}), new_code_cell(toys.NEEDS, metadata={"tags": ["needs"]})]
-    return nbformat.v4.new_notebook(cells=[*start, *tagged, *(new_markdown_cell(f"## {name}") for name in cases.SECTIONS), new_code_cell("out.close()")])
+    return nbformat.v4.new_notebook(
+        cells=[*start, *tagged, *(new_markdown_cell(f"## {name}") for name in cases.SECTIONS), new_code_cell("out.close()")]
+    )
 
 
 def test_a_case_as_documented_has_no_problems():
@@ -127,12 +148,19 @@ def test_the_rules_catch_sections_out_of_order_numbers_in_prose_and_a_report_lef
     notebook.cells[3], notebook.cells[4] = notebook.cells[4], notebook.cells[3]
     notebook.cells.append(new_markdown_cell("주민 1,234명이 산다."))
     notebook.cells.append(new_code_cell("x = 1"))
-    assert [problem.split(":")[0].split(" [")[0] for problem in case_problems(notebook)] == ["sections", "a number in prose", "the last cell does not close the report"]
+    assert [problem.split(":")[0].split(" [")[0] for problem in case_problems(notebook)] == [
+        "sections",
+        "a number in prose",
+        "the last cell does not close the report",
+    ]
 
 
 def test_the_rules_catch_a_parameter_without_help_or_range(tmp_path: Path):
     toys.write_case(tmp_path, "bare", parameters='municipality: str = "toy"\nradius_m: float = 140.0  # 거리, m')
-    assert parameter_problems(cases.read_case(tmp_path / "notebooks" / "cases" / "bare.ipynb")) == ["`municipality` has no Korean help", "`radius_m` has no range"]
+    assert parameter_problems(cases.read_case(tmp_path / "notebooks" / "cases" / "bare.ipynb")) == [
+        "`municipality` has no Korean help",
+        "`radius_m` has no range",
+    ]
 
 
 def test_the_documented_sections_are_those_that_the_rules_hold():

@@ -16,7 +16,16 @@ from gsan_lib.errors import CaseError
 from gsan_lib.reports import displays, findings
 from gsan_lib.reports.params import typed
 
-FACTS = {"id": "sample/hydrants", "sha256": "0" * 64, "as_of": "2026-01-01", "known_at": "2026-01-02T00:00:00Z", "title_ko": "소화전", "source": "모의", "licence": "CC0", "rows": 2}
+FACTS = {
+    "id": "sample/hydrants",
+    "sha256": "0" * 64,
+    "as_of": "2026-01-01",
+    "known_at": "2026-01-02T00:00:00Z",
+    "title_ko": "소화전",
+    "source": "모의",
+    "licence": "CC0",
+    "rows": 2,
+}
 
 
 @pytest.fixture
@@ -29,7 +38,9 @@ def shown(monkeypatch):
 
 def recorder(folder, municipality="sample", strict=True):
     cell = f'municipality: str = "{municipality}"  # 지자체\nradius_m: float = 140.0  # 거리, m, 50..500'
-    return findings.Findings(typed({"In": [cell], "municipality": municipality, "radius_m": 140.0}), folder, strict=strict, case="toy", title="물음")
+    return findings.Findings(
+        typed({"In": [cell], "municipality": municipality, "radius_m": 140.0}), folder, strict=strict, case="toy", title="물음"
+    )
 
 
 FAR = pd.DataFrame({"dong_name": ["수완동", "첨단1동"], "far": [1200.25, 350.0], "year": [2020, 2021]})
@@ -64,7 +75,9 @@ def test_two_reports_of_the_same_findings_are_equal_byte_for_byte(tmp_path, show
 
 def test_results_hold_every_number_and_the_decision(tmp_path, shown):
     results = json.loads(whole(recorder(tmp_path))["results.json"])
-    assert results["numbers"] == [{"key": "far", "value": 1550.25, "unit": "명", "label": "멀리 사는 주민", "digits": 0, "estimate": True, "note": ""}]
+    assert results["numbers"] == [
+        {"key": "far", "value": 1550.25, "unit": "명", "label": "멀리 사는 주민", "digits": 0, "estimate": True, "note": ""}
+    ]
     assert results["decision"] == {"sentence": "수완동부터.", "stable": False, "would_change": ["우회 계수"]}
     assert (results["tables"][0]["file"], results["tables"][0]["rows"], results["figures"][0]["table"]) == ("by_dong.parquet", 2, "by_dong")
     assert pd.read_parquet(tmp_path / "by_dong.parquet").equals(FAR)
@@ -72,7 +85,11 @@ def test_results_hold_every_number_and_the_decision(tmp_path, shown):
 
 def test_the_last_bit_of_a_sum_does_not_reach_the_results():
     assert findings.to_json({"x": 0.1 + 0.2}) == findings.to_json({"x": 0.3})
-    assert findings.plain({"n": np.int64(3), "f": np.float64("nan"), "t": (pd.Timestamp("2020-12-01"),)}) == {"n": 3, "f": None, "t": ["2020-12-01"]}
+    assert findings.plain({"n": np.int64(3), "f": np.float64("nan"), "t": (pd.Timestamp("2020-12-01"),)}) == {
+        "n": 3,
+        "f": None,
+        "t": ["2020-12-01"],
+    }
 
 
 def test_every_part_of_a_report_is_well_formed_markup(tmp_path, shown):
@@ -125,7 +142,10 @@ def test_a_table_has_caption_scopes_units_and_numbers_to_the_right():
     assert [head.get("scope") for head in table.findall(".//thead//th")] == ["col"] * 3
     assert [head.get("scope") for head in table.findall(".//tbody//th")] == ["row"] * 2
     assert table.findall(".//thead//th")[1].find("span").text == "(명)"
-    assert [(cell.get("class"), cell.text) for cell in table.findall(".//tbody/tr[1]/td")] == [("gs-right", "1,200.2"), ("gs-right", "2020")]
+    assert [(cell.get("class"), cell.text) for cell in table.findall(".//tbody/tr[1]/td")] == [
+        ("gs-right", "1,200.2"),
+        ("gs-right", "2020"),
+    ]
 
 
 def test_a_long_table_says_how_much_of_it_is_shown(tmp_path, shown):
@@ -189,6 +209,21 @@ def test_the_same_key_twice_is_refused_in_a_run_and_replaces_by_hand(tmp_path, s
     by_hand.number("far", 1, "명", "주민")
     by_hand.number("far", 2, "명", "주민")
     assert [one["value"] for one in by_hand.results["numbers"]] == [2]
+
+
+def test_a_title_that_is_not_korean_is_refused(tmp_path, shown):
+    with pytest.raises(CaseError, match="한국어"):
+        recorder(tmp_path).number("far", 1, "명", "people beyond")
+    with pytest.raises(CaseError, match="`title`"):
+        recorder(tmp_path).table("by_dong", FAR, "By dong", labels={"far": "주민"})
+
+
+def test_a_drawing_too_heavy_for_a_page_becomes_a_picture(tmp_path, shown, monkeypatch):
+    monkeypatch.setattr(findings, "SVG_LIMIT", 100)
+    files = whole(recorder(tmp_path))
+    assert files["chart.png"].startswith(b"\x89PNG")
+    assert json.loads(files["results.json"])["figures"][0]["file"] == "chart.png"
+    assert any('src="data:image/png' in page and displays.STAMP in page for page in shown)
 
 
 def test_data_without_origin_are_refused(tmp_path, shown):

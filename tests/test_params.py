@@ -48,7 +48,10 @@ def test_a_value_that_does_not_fit_is_refused_with_name_expectation_and_value(na
     assert repr(value) in problem
 
 
-@pytest.mark.parametrize(("name", "value", "kept"), [("radius_m", 50, 50.0), ("radius_m", 500.0, 500.0), ("count", 50, 50), ("ages", [], []), ("margin", False, False)])
+@pytest.mark.parametrize(
+    ("name", "value", "kept"),
+    [("radius_m", 50, 50.0), ("radius_m", 500.0, 500.0), ("count", 50, 50), ("ages", [], []), ("margin", False, False)],
+)
 def test_a_value_that_fits_is_kept_and_whole_numbers_become_numbers(name, value, kept):
     found, problem = accepted(by_name()[name], value)
     assert (found, type(found), problem) == (kept, type(kept), "")
@@ -149,7 +152,10 @@ def test_a_tab_and_a_list_are_one_sentence_each(home):
         stated(home, "- default\n")
 
 
-@pytest.mark.parametrize("source", ["NEEDS = dict(a=[])", "NEEDS = {'a': open('x')}", "NEEDS = ['a']", "X = {}", "NEEDS = {'a': {'field': []}}", "NEEDS = {}\nprint(1)"])
+@pytest.mark.parametrize(
+    "source",
+    ["NEEDS = dict(a=[])", "NEEDS = {'a': open('x')}", "NEEDS = ['a']", "X = {}", "NEEDS = {'a': {'field': []}}", "NEEDS = {}\nprint(1)"],
+)
 def test_needs_are_one_literal_of_the_documented_form(source):
     with pytest.raises(UsageError, match="NEEDS"):
         cases.needed(source)
@@ -167,7 +173,9 @@ def test_a_notebook_that_is_no_case_is_refused_with_what_is_missing(home):
 
 def test_the_hash_of_a_case_ignores_outputs_and_ids_and_sees_text_and_tags():
     one = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x = 1")])
-    same = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x = 1\n", execution_count=7, outputs=[nbformat.v4.new_output("stream", text="1")])])
+    same = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell("x = 1\n", execution_count=7, outputs=[nbformat.v4.new_output("stream", text="1")])]
+    )
     tagged = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x = 1", metadata={"tags": ["needs"]})])
     other = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x = 2")])
     assert cases.cells_hash(one) == cases.cells_hash(same)

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -60,7 +61,15 @@ def ran(run_once, monkeypatch):
 
 def test_an_edition_holds_the_report_the_results_and_every_table(ran):
     folder = ran[1]["good"].folder
-    assert {path.name for path in folder.iterdir()} == {"report.ipynb", "report.html", "results.json", "manifest.json", "far_table.parquet", "radius.parquet", "far_chart.svg"}
+    assert {path.name for path in folder.iterdir()} == {
+        "report.ipynb",
+        "report.html",
+        "results.json",
+        "manifest.json",
+        "far_table.parquet",
+        "radius.parquet",
+        "far_chart.svg",
+    }
     results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     assert (results["case"], results["municipality"], results["variant"], results["simulated"]) == ("good", "toy", "default", True)
     assert [(one["key"], one["value"], one["unit"]) for one in results["numbers"]] == [("far", 30, "명"), ("most", 20, "명")]
@@ -69,7 +78,14 @@ def test_an_edition_holds_the_report_the_results_and_every_table(ran):
 
 
 def test_the_manifest_names_all_inputs_and_what_was_really_loaded(ran):
-    edition = editions.Edition("toy", "good", "default", "", ran[1]["good"].folder, json.loads((ran[1]["good"].folder / "manifest.json").read_text(encoding="utf-8")))
+    edition = editions.Edition(
+        "toy",
+        "good",
+        "default",
+        "",
+        ran[1]["good"].folder,
+        json.loads((ran[1]["good"].folder / "manifest.json").read_text(encoding="utf-8")),
+    )
     assert set(edition.manifest["inputs"]) == {"notebook", "parameters", "municipality", "snapshots", "library", "lock"}
     assert [one["id"] for one in edition.manifest["snapshots"]] == ["toy/hydrants"]
     assert edition.manifest["snapshots"][0]["sha256"] == edition.results()["data"][0]["sha256"]
@@ -89,7 +105,9 @@ def test_a_report_holds_figure_table_twin_stamp_and_the_unstable_mark(ran):
     assert "불안정 (unstable)" in page
     assert "모의 데이터 · simulated data" in page
     assert re.search(r"<details><summary>같은 수를 표로 보기.*?<table>", page, re.S)
-    assert re.findall(r'class="gs gs-row">(.*?)</div></div></div>', page)[0].count("gs-value") == 2  # key figures of a cell stand side by side
+    assert (
+        re.findall(r'class="gs gs-row">(.*?)</div></div></div>', page)[0].count("gs-value") == 2
+    )  # key figures of a cell stand side by side
 
 
 def test_the_stored_notebook_has_no_clock_and_no_folder_of_this_machine(ran):
@@ -134,14 +152,32 @@ def test_a_second_run_changes_nothing_and_a_failed_case_is_tried_again(ran):
 def test_the_same_inputs_give_the_same_bytes(ran):
     first = ran[1]["good"].folder
     kept = {path.name: path.read_bytes() for path in first.iterdir() if path.name not in ("manifest.json", "report.html")}
-    again = runs.run("toy", ["good"], force=True).outcomes[0]
-    assert (again.status, again.folder) == ("same", first)
-    # the runner compared them itself; a second draft of our own proves that it compared the right thing
     draft = ran[0] / "draft"
     draft.mkdir()
     one = runs.plan("toy", ["good"])[0]
     runs._finish(one, draft, "again", runs._fill(one, draft, []))
     assert {path.name: path.read_bytes() for path in draft.iterdir() if path.name not in ("manifest.json", "report.html")} == kept
+
+
+@pytest.mark.parametrize("repeats", [True, False])
+def test_a_forced_run_is_compared_with_the_report_from_the_same_inputs(ran, monkeypatch, repeats):
+    first = ran[1]["good"].folder
+
+    def copied(one, draft, running):
+        for path in first.iterdir():
+            (draft / path.name).write_bytes(path.read_bytes())
+        if not repeats:
+            (draft / "radius.parquet").write_bytes(b"a clock crept in")
+        return []
+
+    monkeypatch.setattr(runs, "_fill", copied)
+    again = runs.run("toy", ["good"], force=True).outcomes[0]
+    if repeats:
+        assert (again.status, again.folder) == ("same", first)
+    else:
+        assert (again.status, again.folder.name) == ("done", f"{first.name}-2")
+        assert "결과가 이전 판과 다릅니다" in again.reason
+        shutil.rmtree(again.folder)
 
 
 def test_one_changed_row_changes_number_figure_and_decision(home):
@@ -213,7 +249,9 @@ def test_a_case_that_lacks_data_is_not_runnable_and_names_dataset_and_field(home
 
 def test_what_is_optional_or_may_be_constant_does_not_stop_a_case(home):
     toys.put(home, "restrooms", pd.DataFrame({"open": ["N"] * 4}))
-    toys.write_case(home, "lenient", needs='NEEDS = {"fires": {"fields": ["cause"], "optional": True}, "restrooms": {"may_be_constant": ["open"]}}')
+    toys.write_case(
+        home, "lenient", needs='NEEDS = {"fires": {"fields": ["cause"], "optional": True}, "restrooms": {"may_be_constant": ["open"]}}'
+    )
     assert lacking("toy", case("lenient")) == []
 
 
@@ -225,7 +263,9 @@ def test_a_case_that_is_not_runnable_fails_only_where_it_was_asked_for_by_name(h
 
 
 def test_a_grid_makes_a_variant_of_every_combination(home):
-    (home / "parameters" / "toy" / "cases" / "good.yml").write_text("grid: {radius_m: [100, 140], spread: [even, weighted]}\n", encoding="utf-8")
+    (home / "parameters" / "toy" / "cases" / "good.yml").write_text(
+        "grid: {radius_m: [100, 140], spread: [even, weighted]}\n", encoding="utf-8"
+    )
     planned = {one.variant: one.values for one in runs.plan("toy")}
     assert len(planned) == 4
     assert planned["radius_m-100_spread-even"] == {"municipality": "toy", "radius_m": 100.0, "spread": "even"}
@@ -293,7 +333,13 @@ def _kernels_of(home: Path) -> list[int]:
 def test_ctrl_c_ends_the_kernels_and_leaves_no_draft(home):
     toys.write_case(home, "good", results="import time\nprint('waiting')\ntime.sleep(600)")
     command = "import sys\nfrom gsan_lib.reports import runs\ntry:\n    runs.run('toy')\nexcept KeyboardInterrupt:\n    print('stopped', flush=True)\n    sys.exit(1)"
-    process = subprocess.Popen([sys.executable, "-c", command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **toys.environment(home)}, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **toys.environment(home)},
+        text=True,
+    )
     deadline = time.monotonic() + 60
     while not _kernels_of(home) and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -308,7 +354,11 @@ def test_ctrl_c_ends_the_kernels_and_leaves_no_draft(home):
 
 def test_the_list_shows_finished_and_failed_editions(ran):
     shown = CliRunner().invoke(report.app, ["list", "toy", "--json"])
-    assert {(one["case"], one["status"]) for one in json.loads(shown.stdout)} == {("good", "done"), ("stops", "failed"), ("strays", "failed")}
+    assert {(one["case"], one["status"]) for one in json.loads(shown.stdout)} == {
+        ("good", "done"),
+        ("stops", "failed"),
+        ("strays", "failed"),
+    }
 
 
 def test_an_edition_with_a_damaged_manifest_is_listed_as_damaged_and_does_not_count(home):

@@ -70,4 +70,9 @@ def make_home(home: Path) -> Path:
 
 def environment(home: Path) -> dict[str, str]:
     """The settings that make gsan live in the toy home."""
-    return {"GSAN_HOME": str(home), "GSAN_BANK": str(home / ".bank"), "GSAN_REPORTS": str(home / "reports"), "GSAN_INBOX": str(home / "inbox")}
+    return {
+        "GSAN_HOME": str(home),
+        "GSAN_BANK": str(home / ".bank"),
+        "GSAN_REPORTS": str(home / "reports"),
+        "GSAN_INBOX": str(home / "inbox"),
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -28,7 +28,7 @@ STATE = {"done": "완료", "failed": "[red]실패[/]", "damaged": "[red]손상[/
 @app.command("run")
 def run_cases(
     municipality: str = typer.Argument(help="지자체 / municipality"),
-    cases: list[str] | None = typer.Argument(None, metavar="[CASE]...", help="사례, 없으면 모두 / cases, default all"),
+    cases: Annotated[list[str] | None, typer.Argument(metavar="[CASE]...", help="사례, 없으면 모두 / cases, default all")] = None,
     jobs: int = typer.Option(2, "--jobs", min=1, help="동시에 돌릴 커널 수 / kernels at a time"),
     dry_run: bool = typer.Option(False, "--dry-run", help="무엇을 왜 돌릴지만 보임 / only say what would run"),
     force: bool = typer.Option(False, "--force", help="변한 것이 없어도 다시 / run again what has not changed"),
@@ -93,7 +93,11 @@ def list_editions(
     found = editions.find(municipality, failed=True)
     if as_json:
         keys = ("municipality", "case", "variant", "name", "status", "created_at", "key")
-        typer.echo(json.dumps([{key: getattr(one, key) for key in keys} | {"folder": str(one.folder)} for one in found], ensure_ascii=False, indent=1))
+        typer.echo(
+            json.dumps(
+                [{key: getattr(one, key) for key in keys} | {"folder": str(one.folder)} for one in found], ensure_ascii=False, indent=1
+            )
+        )
         return 0
     table = Table("지자체", "사례", "변형", "판", "상태", "만든 때")
     for one in found:

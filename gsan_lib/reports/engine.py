@@ -32,13 +32,16 @@ from ..errors import CaseError
 from ..settings import bank_url, home, inbox, reports_dir
 
 # %% auto #0
-__all__ = ['FIXED', 'CaseKernel', 'CaseEngine', 'environment', 'stop', 'reason', 'execute']
+__all__ = ['FIXED', 'PATIENCE_S', 'CaseKernel', 'CaseEngine', 'environment', 'stop', 'reason', 'execute']
 
-# %% ../../notebooks/lib/reports/engine.ipynb #99fcbbc2
+# %% ../../notebooks/lib/reports/engine.ipynb #d41a48c7
 FIXED = {
     "PYTHONHASHSEED": "0", "PYTHONUTF8": "1", "MPLBACKEND": "agg", "TZ": "Asia/Seoul",
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"),
 }  # fmt: skip
+
+
+PATIENCE_S = 180  # how long a kernel may take to start on a busy machine, seconds
 
 
 class CaseKernel(AsyncKernelManager):
@@ -61,7 +64,8 @@ class CaseEngine(NBClientEngine):
 
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, *, env: Mapping[str, str], folder: str, running: list[Any], start_timeout: int = 60, **_: Any) -> None:  # type: ignore[override]
-        client = PapermillNotebookClient(nb_man, kernel_name=kernel_name, kernel_manager_class=CaseKernel, startup_timeout=start_timeout, timeout=None)
+        patience = {"startup_timeout": start_timeout, "iopub_timeout": start_timeout, "timeout": None}  # seconds; a cell may take as long as it needs
+        client = PapermillNotebookClient(nb_man, kernel_name=kernel_name, kernel_manager_class=CaseKernel, **patience)
         running.append(client)
         try:
             with open(Path(folder) / "kernel.log", "wb") as log:  # what the kernel itself says at start and end
@@ -99,7 +103,7 @@ def stop(
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process, signal.SIGKILL)  # a kernel leads a group of its own
 
-# %% ../../notebooks/lib/reports/engine.ipynb #634d1fd1
+# %% ../../notebooks/lib/reports/engine.ipynb #b2c416fd
 def reason(
     notebook: nbformat.NotebookNode,  # as far as it ran
     error: PapermillExecutionError,
@@ -130,9 +134,9 @@ def execute(
     try:
         return execute_notebook(
             notebook, output, dict(values), engine_name="gsan", kernel_name="python3", language="python", progress_bar=False,
-            request_save_on_cell_execute=False, env=env, folder=str(work), running=running,
+            request_save_on_cell_execute=False, start_timeout=PATIENCE_S, env=env, folder=str(work), running=running,
         )  # fmt: skip
     except PapermillExecutionError as error:
         raise CaseError(reason(nbformat.read(output, as_version=4), error)) from None
-    except (DeadKernelError, RuntimeError):  # died while running, or before it answered
-        raise CaseError("커널이 갑자기 끝났습니다. 기억 장치가 모자라지 않은지 확인하고 `--jobs 1`로 다시 실행하십시오.") from None
+    except (DeadKernelError, RuntimeError, TimeoutError) as error:  # died while running, died before it answered, never answered
+        raise CaseError(f"커널이 갑자기 끝났습니다({error}). 기억 장치가 모자라지 않은지 확인하고 `--jobs 1`로 다시 실행하십시오.") from None

@@ -104,8 +104,14 @@ def declared(
         raise UsageError(f"`{where}`의 매개변수 칸: {'; '.join(problems)}. 칸을 고치십시오.")
     return tuple(found)
 
-# %% ../../notebooks/lib/reports/params.ipynb #2487ec9a
+# %% ../../notebooks/lib/reports/params.ipynb #65347956
 _TYPES = {"int": int, "float": float, "str": str, "bool": bool}
+
+
+def _is_a(base: str, value: Any) -> bool:
+    """Whether a value has a type; True is an int to Python, not to an officer, and NaN is no number to either."""
+    finite = not isinstance(value, float) or math.isfinite(value)
+    return isinstance(value, _TYPES[base]) and isinstance(value, bool) == (base == "bool") and finite
 
 
 def _one(parameter: Parameter, value: Any) -> Any:
@@ -113,8 +119,8 @@ def _one(parameter: Parameter, value: Any) -> Any:
     base = parameter.kind.removeprefix("list[").removesuffix("]")
     if base == "float" and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
-    if not isinstance(value, _TYPES[base]) or isinstance(value, bool) != (base == "bool") or (isinstance(value, float) and not math.isfinite(value)):
-        raise ValueError  # True is an int to Python, not to an officer
+    if not _is_a(base, value):
+        raise ValueError
     if parameter.low is not None and parameter.high is not None and not parameter.low <= value <= parameter.high:
         raise ValueError
     if parameter.choices and value not in parameter.choices:
