@@ -21,7 +21,7 @@ from ..errors import InputError
 # %% auto #0
 __all__ = ['READ', 'REFUSED', 'Format', 'checked_file', 'find_format', 'member_name']
 
-# %% ../../notebooks/lib/bank/formats.ipynb #49e1d8b2
+# %% ../../notebooks/lib/bank/formats.ipynb #d8f9e6c6
 @dataclass(frozen=True)
 class Format:
     """What a file is."""
@@ -40,6 +40,7 @@ REFUSED = {
     "osm": ("OpenStreetMap 원자료(OSM XML)", "도로망으로 쓰려면 `osmnx`로 여십시오"),
     "geotiff": ("GeoTIFF 격자 자료", "격자는 `rioxarray`로 여십시오"),
     "jsonld": ("JSON-LD 문서", "표가 아니므로 자료은행에 넣지 않습니다"),
+    "markdown": ("마크다운 문서", "표를 CSV나 엑셀로 주십시오"),
     "html": ("HTML 문서", "포털에서 원본 파일을 다시 내려받으십시오(로그인이나 오류 화면일 수 있습니다)"),
     "pdf": ("PDF 문서", "표를 CSV나 엑셀로 받으십시오"),
     "hwp": ("한글(HWP) 문서", "표를 CSV나 엑셀로 받으십시오"),
@@ -72,7 +73,7 @@ def checked_file(
         raise InputError(f"`{path.name}`은(는) 빈 파일(0바이트)입니다. 파일을 다시 받으십시오.")
     return path
 
-# %% ../../notebooks/lib/bank/formats.ipynb #390e1f8d
+# %% ../../notebooks/lib/bank/formats.ipynb #0bf6a75d
 _SIGNATURES = [
     (b"PAR1", "parquet"), (b"SQLite format 3\0", "gpkg"), (b"\x00\x00\x27\x0a", "shp"), (b"II*\0", "geotiff"), (b"MM\0*", "geotiff"), (b"II+\0", "geotiff"),
     (b"BZh", "bz2"), (b"\x1f\x8b", "gzip"), (b"%PDF", "pdf"), (b"\x89PNG", "image"), (b"\xff\xd8\xff", "image"), (b"GIF8", "image"), (b"HWP Document", "hwp"),
@@ -114,6 +115,8 @@ def _ole(path: Path) -> str:
     raw = path.read_bytes()
     if "Workbook".encode("utf-16-le") in raw or "Book\0".encode("utf-16-le") in raw:
         return "xls"
+    if "EncryptedPackage".encode("utf-16-le") in raw:
+        raise InputError(f"`{path.name}`에 암호가 걸려 있습니다. 암호를 풀고 다시 저장하십시오.")
     return "hwp" if "FileHeader".encode("utf-16-le") in raw else "ole"
 
 # %% ../../notebooks/lib/bank/formats.ipynb #6fa59721
@@ -150,7 +153,7 @@ def member_name(
     except (UnicodeEncodeError, UnicodeDecodeError):
         return info.filename
 
-# %% ../../notebooks/lib/bank/formats.ipynb #fd861c9f
+# %% ../../notebooks/lib/bank/formats.ipynb #77259d19
 def _text(path: Path) -> str:
     encoding = find_encoding(path)
     with path.open("rb") as file:
@@ -160,7 +163,7 @@ def _text(path: Path) -> str:
         return _xml(start)
     if start.startswith(("{", "[")):
         return _json(start, path, encoding.name)
-    return "csv"
+    return "markdown" if re.search(r"^\|[\s:|-]+\|\s*$", start, flags=re.M) or start.startswith("# ") else "csv"
 
 
 def _xml(start: str) -> str:

@@ -32,7 +32,7 @@ class Ledger:
         self.set_aside = SetAside()
         self.rows_read = 0
 
-# %% ../../notebooks/lib/bank/tables.ipynb #75038cc2
+# %% ../../notebooks/lib/bank/tables.ipynb #24d7d834
 class Table:
     """A file opened for reading; `chunks` streams it, `repairs`, `set_aside` and `rows_read` tell the account of the last pass."""
 
@@ -50,7 +50,7 @@ class Table:
     ) -> None:
         self.path, self.columns, self.kind, self.crs = path, columns, kind, crs
         self.decisions: dict[str, Any] = decisions or {}
-        self._batches, self._noted, self._keep = batches, noted or Repairs(), keep
+        self._batches, self._noted, self._kept = batches, noted or Repairs(), [keep]
         self._ledger = Ledger()
 
     @property
@@ -67,6 +67,10 @@ class Table:
     def rows_read(self) -> int:
         """Data rows met in the last pass: those yielded plus those set aside."""
         return self._ledger.rows_read
+
+    def keep(self, thing: Any) -> None:
+        """Let `thing` (a temporary folder) live as long as the table."""
+        self._kept.append(thing)
 
     def chunks(
         self,
