@@ -665,6 +665,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/gsan/gsan', 'doc_host': 'h
                                       'gsan_lib.bank.intake._carries': ('bank/intake.html#_carries', 'gsan_lib/bank/intake.py'),
                                       'gsan_lib.bank.intake._claim': ('bank/intake.html#_claim', 'gsan_lib/bank/intake.py'),
                                       'gsan_lib.bank.intake._code': ('bank/intake.html#_code', 'gsan_lib/bank/intake.py'),
+                                      'gsan_lib.bank.intake._store': ('bank/intake.html#_store', 'gsan_lib/bank/intake.py'),
                                       'gsan_lib.bank.intake._told': ('bank/intake.html#_told', 'gsan_lib/bank/intake.py'),
                                       'gsan_lib.bank.intake.aside': ('bank/intake.html#aside', 'gsan_lib/bank/intake.py'),
                                       'gsan_lib.bank.intake.belongs': ('bank/intake.html#belongs', 'gsan_lib/bank/intake.py'),

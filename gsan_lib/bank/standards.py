@@ -80,7 +80,7 @@ class Conformed:
     missing: list[str]  # fields that this file does not carry and that cannot be derived
     rows_kept: int  # rows of the file that are in `frame` (a reshape makes several rows of one)
 
-# %% ../../notebooks/lib/bank/standards.ipynb #c7a1b59b
+# %% ../../notebooks/lib/bank/standards.ipynb #417a1b10
 def conform(
     frame: pd.DataFrame,  # a chunk as the reader gives it: text cells, index source_row
     standard: Standard,
@@ -100,6 +100,8 @@ def conform(
     result: dict[str, pd.Series] = {}
     for one in standard.fields:
         if one.name in mapping:
+            marks = sum(quoted(frame[column]) for column in mapping[one.name])
+            repairs.add(f"quotes_removed:{one.name}", f"{one.title}(`{one.name}`): 값을 둘러싼 따옴표를 {{count}}개 칸에서 벗겼습니다.", count=marks)
             result[one.name] = _typed(_merged(frame, mapping[one.name], one, standard, repairs), one, standard, repairs)
         elif one.derive and (values := _derived(result, one)) is not None:
             result[one.name] = values
@@ -109,7 +111,7 @@ def conform(
     missing = [name for name in standard.names if name not in result]
     return Conformed(typed, repairs.list(), aside, mapping, missing, frame.index.nunique() if standard.reshape else len(frame))
 
-# %% ../../notebooks/lib/bank/standards.ipynb #46f38095
+# %% ../../notebooks/lib/bank/standards.ipynb #0dd5a30e
 def _merged(frame: pd.DataFrame, published: list[str], one: Field, standard: Standard, repairs: Repairs) -> pd.Series:
     """One column of cells for a field; where several columns carry it, the first filled one, row by row."""
     column = frame[published[0]]
@@ -137,9 +139,7 @@ def _typed(column: pd.Series, one: Field, standard: Standard, repairs: Repairs) 
     if cast.failed.any():
         example = some((f"`{cell}`" for cell in column[cast.failed].astype(str).drop_duplicates().head(4)), 3)
         kind = {"date": "날짜", "datetime": "일시", "boolean": "예/아니오", "integer": "정수", "year": "연도"}.get(one.type, "숫자")
-        repairs.add(f"unparsed:{one.name}", f"{one.title}(`{one.name}`): {kind}(으)로 읽히지 않는 값 {{count}}개를 비웠습니다(예: {example}).", column.index[cast.failed])
-    if marks := quoted(column):
-        repairs.add(f"quotes_removed:{one.name}", f"{one.title}(`{one.name}`): 값을 둘러싼 따옴표를 {{count}}개 칸에서 벗겼습니다.", count=marks)
+        repairs.add(f"unparsed:{one.name}", f"{one.title}(`{one.name}`): {kind}로 읽히지 않는 값 {{count}}개를 비웠습니다(예: {example}).", column.index[cast.failed])
     if cast.commas:
         repairs.add(f"thousands_comma:{one.name}", f"{one.title}(`{one.name}`): 천 단위 쉼표가 든 값 {{count}}개를 숫자로 읽었습니다.", count=cast.commas)
     return cast.values.rename(one.name)
