@@ -170,7 +170,7 @@ def mask_personal(
         counts |= {kind: len(hits)} if hits else {}
     return Masked(text, counts)
 
-# %% ../notebooks/lib/privacy.ipynb #9d4ee4f2
+# %% ../notebooks/lib/privacy.ipynb #a9185ae2
 _FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"
 _PLAIN = r"[+-]?(?:[0-9][0-9,]*\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?%?|-+"
 
@@ -181,7 +181,7 @@ def guard_formulas(
     """Text that a spreadsheet would run as a formula, with an apostrophe in front."""
     result, changed = frame.copy(), 0
     for place, dtype in enumerate(frame.dtypes):
-        if pd.api.types.is_string_dtype(dtype) or dtype == object:
+        if pd.api.types.is_string_dtype(dtype) or pd.api.types.is_object_dtype(dtype):
             cells = frame.iloc[:, place]
             risky = _risky(cells)
             result.isetitem(place, cells.mask(risky, "'" + cells.where(risky, "").astype("str")).to_numpy())
