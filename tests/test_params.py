@@ -95,6 +95,12 @@ def test_typed_takes_the_newest_run_of_the_parameters_cell():
     assert typed(space).radius_m == 140.0
 
 
+def test_large_numbers_are_shown_as_people_write_them():
+    cell = 'municipality: str = "sample"  # 지자체\ncost: int = 2000000  # 값, 원, 0..10000000\nyear: int = 2026  # 연도, 년, 2000..2100'
+    html = typed({"In": [cell], "municipality": "sample", "cost": 2000000, "year": 2026}).html()
+    assert [text in html for text in (">2,000,000<", "0..10,000,000 원", ">2026<", "2000..2100 년")] == [True] * 4
+
+
 def test_parameters_show_themselves_without_running_markup():
     cell = 'municipality: str = "sample"  # <script>alert(1)</script>'
     html = typed({"In": [cell], "municipality": "sample"}).html()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
+
+if TYPE_CHECKING:
+    from gsan_lib.reports.runs import Outcome, Run
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -47,7 +51,7 @@ def run_cases(
     return 1 if result.failed or (named and result.counted("not_runnable")) else 0
 
 
-def _with_progress(municipality: str, cases: list[str], jobs: int, force: bool, dry_run: bool) -> Any:
+def _with_progress(municipality: str, cases: list[str], jobs: int, force: bool, dry_run: bool) -> Run:
     from gsan_lib.reports import runs
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -59,24 +63,50 @@ def _with_progress(municipality: str, cases: list[str], jobs: int, force: bool, 
         )  # fmt: skip
 
 
-def _show(result: Any) -> None:
-    """The outcomes, failures first, and where to look."""
+def _console() -> Console:
+    """A console that does not cut long names where nobody watches: in a log or a pipe."""
     console = Console()
-    table = Table("상태", "사례", "변형", Column("자세히", overflow="fold"), title=f"{result.municipality}의 보고서", title_justify="left")
+    return console if console.is_terminal else Console(width=160)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in columns:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def _show(result: Run) -> None:
+    """The outcomes, failures first; then why, and where to look."""
+    console = _console()
+    table = _table("상태", "사례", "변형", "물음")
     rank = {status: place for place, status in enumerate(STATUS)}
     ordered = sorted(result.outcomes, key=lambda outcome: rank[outcome.status])
     for one in ordered:
-        table.add_row(STATUS[one.status], one.planned.case.name, one.planned.variant, Text(one.reason))
+        table.add_row(STATUS[one.status], one.planned.case.name, one.planned.variant, Text(one.planned.case.title))
     console.print(table)
-    for one in ordered:  # beside the table, where a long path stays on one line
-        if one.status == "failed":
-            typer.echo(f"실패한 노트북: {one.folder}/report.ipynb")
-        elif one.ran:
-            typer.echo(f"{one.folder}/report.html")
+    for one in ordered:  # beside the table, where a long path or reason stays on one line
+        _explain(one)
     counted = {status: result.counted(status) for status in STATUS}
-    console.print(", ".join(f"{STATUS[status]} {count}" for status, count in counted.items() if count) or "사례가 없습니다.")
-    if result.outcomes and counted["unchanged"] + counted["not_runnable"] == len(result.outcomes):
+    console.print(
+        f"{result.municipality}: "
+        + (", ".join(f"{STATUS[status]} {count}" for status, count in counted.items() if count) or "사례가 없습니다.")
+    )
+    if result.outcomes and not any(one.ran or one.status == "planned" for one in result.outcomes):
         console.print("변한 것이 없습니다.")
+
+
+def _explain(one: Outcome) -> None:
+    """What a user should know of one variant beyond its status."""
+    name = f"{one.planned.case.name}/{one.planned.variant}"
+    if one.status == "failed":
+        typer.echo(f"✗ {name}: {one.reason}\n  {one.folder}/report.ipynb")
+    elif one.status == "not_runnable":
+        typer.echo("\n".join([f"- {name}: 자료가 모자랍니다.", *(f"    {lack.reason}" for lack in one.planned.lacks)]))
+    elif one.status == "planned":
+        typer.echo(f"- {name}: {one.reason}")
+    elif one.ran:
+        typer.echo(f"✓ {one.folder}/report.html" + (f" ({one.reason})" if one.reason else ""))
 
 
 @app.command("list")
@@ -99,11 +129,11 @@ def list_editions(
             )
         )
         return 0
-    table = Table("지자체", "사례", "변형", "판", "상태", "만든 때")
+    table = _table("지자체", "사례", "변형", "판", "상태", "만든 때")
     for one in found:
         table.add_row(one.municipality, one.case, one.variant, one.name, STATE[one.status], one.created_at)
     if found:
-        Console().print(table)
+        _console().print(table)
     else:
         typer.echo("아직 만든 보고서가 없습니다. `gsan report run 지자체`로 만드십시오.")
     return 0

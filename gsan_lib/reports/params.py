@@ -25,11 +25,22 @@ from ..errors import UsageError
 # %% auto #0
 __all__ = ['KINDS', 'Parameter', 'declared', 'accepted', 'resolved', 'Given', 'typed']
 
-# %% ../../notebooks/lib/reports/params.ipynb #7e694b46
+# %% ../../notebooks/lib/reports/params.ipynb #7f7ecf72
 KINDS = {"int": "정수", "float": "수", "str": "글", "bool": "true 또는 false", "list[int]": "정수 목록", "list[float]": "수 목록", "list[str]": "글 목록"}
 _NUMBER = r"[-+]?\d+(?:\.\d+)?"
 _RANGE = re.compile(rf"({_NUMBER})\.\.({_NUMBER})")
 _CHOICES = re.compile(r"[^\s|]+(?:\|[^\s|]+)+")
+
+
+def _shown(value: Any, unit: str = "") -> str:
+    """A value as a reader sees it; years have no thousands separator."""
+    if isinstance(value, bool):
+        return "예" if value else "아니오"
+    if isinstance(value, list | tuple):
+        return ", ".join(_shown(item, unit) for item in value)
+    if isinstance(value, int | float):
+        return f"{value:.10g}" if unit == "년" else f"{value:,.10g}"
+    return str(value)
 
 
 @dataclass(frozen=True)
@@ -48,7 +59,7 @@ class Parameter:
     @property
     def expected(self) -> str:
         """What may be given, for a message: `수, 50..500 m`."""
-        limits = "" if self.low is None else f", {self.low:g}..{self.high:g}{' ' + self.unit if self.unit else ''}"
+        limits = "" if self.low is None else f", {_shown(self.low, self.unit)}..{_shown(self.high, self.unit)}{' ' + self.unit if self.unit else ''}"
         return KINDS[self.kind] + limits + (f", {'|'.join(self.choices)} 가운데 하나" if self.choices else "")
 
 # %% ../../notebooks/lib/reports/params.ipynb #55e0b97d
@@ -156,7 +167,7 @@ def resolved(
         problems += [problem] if problem else []
     return full, problems
 
-# %% ../../notebooks/lib/reports/params.ipynb #43a3f1bd
+# %% ../../notebooks/lib/reports/params.ipynb #1db24a52
 class Given:
     """Base of the frozen object that holds a case's parameters; shows itself as a table."""
 
@@ -179,20 +190,12 @@ class Given:
     def html(self) -> str:
         """The parameters as a table with meaning, value, unit and what else may be given."""
         rows = "".join(
-            f'<tr><th scope="row"><code>{escape(one.name)}</code></th><td>{escape(one.help)}</td><td class="gs-right">{escape(_shown(getattr(self, one.name)))}</td>'
+            f'<tr><th scope="row"><code>{escape(one.name)}</code></th><td>{escape(one.help)}</td><td class="gs-right">{escape(_shown(getattr(self, one.name), one.unit))}</td>'
             f"<td>{escape(one.unit)}</td><td>{escape(one.expected)}</td></tr>"
             for one in self.declared
         )
         head = "".join(f'<th scope="col">{name}</th>' for name in ("매개변수", "뜻", "값", "단위", "허용 범위"))
         return f'<div class="gs gs-scroll" role="region" aria-label="매개변수" tabindex="0"><table><caption>매개변수</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return "예" if value else "아니오"
-    if isinstance(value, list | tuple):
-        return ", ".join(_shown(item) for item in value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 # %% ../../notebooks/lib/reports/params.ipynb #a78f3d24
 def _declaration(namespace: Mapping[str, Any]) -> str:
