@@ -20,7 +20,7 @@ from ..errors import some
 # %% auto #0
 __all__ = ['schema', 'check']
 
-# %% ../../notebooks/lib/bank/checks.ipynb #5f705ab9
+# %% ../../notebooks/lib/bank/checks.ipynb #740bba27
 _DTYPES = {"string": "str", "integer": "Int64", "year": "Int64", "number": "float64", "boolean": "boolean", "date": "datetime64[us]", "datetime": "datetime64[us]"}
 _MEANING = {  # pandera's own name of a failed check -> what an officer reads
     "greater_than_or_equal_to": "최소값보다 작습니다",
@@ -44,7 +44,7 @@ def schema(
     key = [name for name in standard.key if name in columns]
     return pa.DataFrameSchema(fields, unique=key if key and len(key) == len(standard.key) else None, strict=False)
 
-
+# %% ../../notebooks/lib/bank/checks.ipynb #7bec4ea2
 def _column(one: Field) -> pa.Column:
     limits = one.constraints
     checks = [pa.Check.ge(limits["minimum"])] if "minimum" in limits else []
@@ -53,7 +53,7 @@ def _column(one: Field) -> pa.Column:
     checks += [pa.Check.isin(limits["enum"])] if "enum" in limits else []
     return pa.Column(_DTYPES[one.type], checks, nullable=not one.required, unique=bool(limits.get("unique")), required=one.required)
 
-# %% ../../notebooks/lib/bank/checks.ipynb #09dd572c
+# %% ../../notebooks/lib/bank/checks.ipynb #751ef1ee
 def check(
     frame: pd.DataFrame,  # canonical, index source_row (or a column of that name)
     standard: Standard,
@@ -76,7 +76,7 @@ def _grouped(cases: pd.DataFrame) -> Any:
     column = column.where(names != "multiple_fields_uniqueness", "key")
     return cases.assign(check=names, column=column).groupby(["column", "check"], sort=False)
 
-
+# %% ../../notebooks/lib/bank/checks.ipynb #3d53611d
 def _sentence(standard: Standard, column: str, name: str, group: pd.DataFrame, rows: pd.Series, total: int) -> str:
     title = f"{standard.field(column).title}(`{column}`)" if column in standard.names else f"기본 키({', '.join(f'`{part}`' for part in standard.key)})"
     if name == "column_in_dataframe":

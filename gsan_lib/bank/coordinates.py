@@ -97,7 +97,7 @@ def _values(rows: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
     values = pd.DataFrame({"x": number(rows[x]).values, "y": number(rows[y]).values}).dropna()
     return values[~is_placeholder(values["x"].to_numpy(), values["y"].to_numpy())]
 
-# %% ../../notebooks/lib/bank/coordinates.ipynb #76e60551
+# %% ../../notebooks/lib/bank/coordinates.ipynb #59217aac
 _PLAIN_NAMES = {"longitude", "latitude", "lng", "lat", "lon", "long", "경도", "위도"}
 
 
@@ -122,7 +122,7 @@ def _of_degrees(values: pd.DataFrame, x: str, y: str) -> CrsFinding | None:
         return CrsFinding(DEGREES[0], x, y, False, "degree", f"열 이름 `{x}`, `{y}`와 값의 범위로 보아 나라 밖의 경위도입니다.", evidence, placeholders, korea=False)
     return None
 
-
+# %% ../../notebooks/lib/bank/coordinates.ipynb #0ec3e25f
 def _checked_degrees(finding: CrsFinding, rows: pd.DataFrame, hint: str | None, outline: Any, said: pd.Series | None, addresses: Sequence[str]) -> CrsFinding:
     """A finding of degrees held against hint and outline."""
     if hint is not None and not CRS.from_user_input(hint).is_geographic:
@@ -271,7 +271,7 @@ class _Judge:
             return unsure, f"주소의 동으로도 우열이 분명하지 않습니다({best[0]}: {score})."
         return [best], f"주소의 동 안에 드는 행이 {best[0]}일 때 뚜렷이 많습니다({score})."
 
-# %% ../../notebooks/lib/bank/coordinates.ipynb #4dc3c5b2
+# %% ../../notebooks/lib/bank/coordinates.ipynb #c4216ccb
 def _of_geometry(sample: gpd.GeoDataFrame, hint: str | None, outline: Any) -> CrsFinding:
     """The system of a file with geometry: stated, or found from the middles of its shapes."""
     bounds = sample.geometry.bounds.to_numpy()
@@ -293,7 +293,7 @@ def _of_geometry(sample: gpd.GeoDataFrame, hint: str | None, outline: Any) -> Cr
         return CrsFinding(found.crs, None, None, False, "metre", found.how, found.evidence)
     return _stated(middles, stated, degrees)
 
-
+# %% ../../notebooks/lib/bank/coordinates.ipynb #c08f3f08
 def _stated(middles: pd.DataFrame, stated: str, degrees: bool) -> CrsFinding:
     """A stated system held against the numbers."""
     geographic = CRS.from_user_input(stated).is_geographic

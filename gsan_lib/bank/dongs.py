@@ -58,7 +58,7 @@ def code_history(
     table.attrs["history"] = [{key: str(value) for key, value in one.items()} for one in history]
     return table
 
-# %% ../../notebooks/lib/bank/dongs.ipynb #1257c678
+# %% ../../notebooks/lib/bank/dongs.ipynb #f2f8590c
 def legal_shares(
     points: pd.DataFrame,  # legal_dong, dong_code (administrative, missing outside); one row per addressed point
     least: int = 1,  # points that a pair of dongs must have; fewer are taken for slips of the address and left out
@@ -81,7 +81,7 @@ def legal_shares(
     shares.attrs["unknown"] = {str(name): int(count) for name, count in unknown["legal_dong"].value_counts().items()}
     return shares
 
-
+# %% ../../notebooks/lib/bank/dongs.ipynb #3a000938
 def spread(
     counts: pd.Series,  # by legal dong (index)
     shares: pd.DataFrame,  # of `legal_shares`

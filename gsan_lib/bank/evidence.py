@@ -38,7 +38,7 @@ def share_inside(
     shapely.prepare(area)
     return float(shapely.contains_xy(area, x, y).mean())
 
-# %% ../../notebooks/lib/bank/evidence.ipynb #01017528
+# %% ../../notebooks/lib/bank/evidence.ipynb #ade071fa
 def stem(name: object) -> str:
     """The name of a dong without number, 제 and suffix: 전농제1동 -> 전농. For comparisons of hints only."""
     return re.sub(r"(?:제?\d+(?:[·.,]\d+)*)?(?:동|읍|면|가)$", "", str(name).strip())
@@ -61,7 +61,7 @@ def in_named_dong(
     result[points[right & testifies[points]]] = 1.0
     return result
 
-
+# %% ../../notebooks/lib/bank/evidence.ipynb #69f7813e
 def prefer(
     first: np.ndarray,  # 1, 0 or nan per row, see in_named_dong
     second: np.ndarray,

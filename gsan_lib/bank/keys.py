@@ -20,7 +20,7 @@ from ..errors import DataError, some
 __all__ = ['SYSTEMS', 'code_system', 'Crosswalk', 'crosswalk', 'plain_name', 'Conflict', 'compare_names', 'Mended',
            'mend_swapped']
 
-# %% ../../notebooks/lib/bank/keys.ipynb #ed19823e
+# %% ../../notebooks/lib/bank/keys.ipynb #75766a81
 SYSTEMS = ("MOIS", "KOSTAT", "HIRA")
 _MOIS_SIDO = {"11", "26", "27", "28", "29", "30", "31", "36", "41", "42", "43", "44", "45", "46", "47", "48", "50", "51", "52"}  # 51, 52: since 2023-24
 _KOSTAT_SIDO = {"11", "21", "22", "23", "24", "25", "26", "29", "31", "32", "33", "34", "35", "36", "37", "38", "39"}
@@ -44,7 +44,7 @@ def code_system(
         raise DataError(f"`{code}`은(는) 아는 코드 체계(MOIS 5·10자리, KOSTAT 5·7·8자리, HIRA 6자리)에 없습니다. 코드를 확인하십시오.")
     return possible[0]
 
-
+# %% ../../notebooks/lib/bank/keys.ipynb #bbcbf225
 def _could_be(code: str, system: str) -> bool:
     """Whether the digits and the province fit the system."""
     if not re.fullmatch(r"\d+", code):
@@ -55,7 +55,7 @@ def _could_be(code: str, system: str) -> bool:
         return len(code) in (5, 7, 8) and code[:2] in _KOSTAT_SIDO
     return len(code) == 6
 
-# %% ../../notebooks/lib/bank/keys.ipynb #e1bf845d
+# %% ../../notebooks/lib/bank/keys.ipynb #ccf1a111
 @dataclass(frozen=True)
 class Crosswalk:
     """MOIS and KOSTAT codes of the same dongs, as of one edition."""
@@ -72,7 +72,7 @@ class Crosswalk:
         """MOIS codes of KOSTAT 7- or 8-digit codes (the eighth digit is 0); missing where the edition has none."""
         return codes.str.slice(0, 7).map(dict(self.kostat_to_mois)).astype("str")
 
-
+# %% ../../notebooks/lib/bank/keys.ipynb #d9c15342
 def crosswalk(
     areas: pd.DataFrame,  # dong_code, kostat_code; one row per dong
     edition: str,
@@ -85,7 +85,7 @@ def crosswalk(
         raise DataError(f"대응표가 일대일이 아닙니다: {'; '.join(problems)}. 경계 자료를 확인하십시오.", problems)
     return Crosswalk(edition, dict(zip(pairs["dong_code"], pairs["kostat_code"], strict=True)), dict(zip(pairs["kostat_code"], pairs["dong_code"], strict=True)))
 
-# %% ../../notebooks/lib/bank/keys.ipynb #b6935f67
+# %% ../../notebooks/lib/bank/keys.ipynb #ceeaff6a
 def plain_name(name: object) -> str:
     """A dong's name for comparison: 전농제1동 -> 전농1동, 종로1·2가동 -> 종로12가동. A hint, never a key."""
     return re.sub(r"제(?=\d)|[\s·.,ㆍ]", "", str(name).split()[-1] if str(name).strip() else "")
@@ -101,7 +101,7 @@ class Conflict:
     other_names: tuple[str, ...]  # in the population table
     message: str  # Korean sentence
 
-
+# %% ../../notebooks/lib/bank/keys.ipynb #5b53fb00
 def compare_names(
     areas: pd.DataFrame,  # dong_code, dong_name: boundaries, crosswalk ...
     population: pd.DataFrame,  # dong_code, dong_name: resident registration, the keeper of the codes
@@ -118,7 +118,7 @@ def compare_names(
     found += [Conflict("missing", (code,), (mine[code],), (), f"경계의 코드 {code}(`{mine[code]}`)이(가) 주민등록 표에 없습니다. 두 자료의 기준일을 확인하십시오.") for code in mine if code not in theirs]
     return found
 
-
+# %% ../../notebooks/lib/bank/keys.ipynb #980b66ce
 def _pairs(wrong: Mapping[str, tuple[str, str]]) -> Iterable[tuple[str, str]]:
     """Codes that carry each other's names."""
     codes = sorted(wrong)
@@ -134,7 +134,7 @@ def _swap(first: str, second: str, wrong: Mapping[str, tuple[str, str]]) -> Conf
     message = f"경계 자료에서 `{name}`과(와) `{second_name}`의 코드가 서로 바뀌어 있습니다: 주민등록에서 {first}은(는) `{other}`, {second}은(는) `{second_other}`입니다."
     return Conflict("swapped", (first, second), (name, second_name), (other, second_other), message)
 
-# %% ../../notebooks/lib/bank/keys.ipynb #e84a3e64
+# %% ../../notebooks/lib/bank/keys.ipynb #44b22ad9
 @dataclass(frozen=True)
 class Mended:
     """A frame with its codes put right."""
@@ -142,7 +142,7 @@ class Mended:
     frame: pd.DataFrame
     repairs: list[Repair]
 
-
+# %% ../../notebooks/lib/bank/keys.ipynb #36d6b08c
 def mend_swapped(
     frame: pd.DataFrame,  # index source_row, dong_code and whatever else
     conflicts: Sequence[Conflict],  # of compare_names

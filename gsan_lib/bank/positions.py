@@ -25,7 +25,7 @@ from ..errors import InputError
 # %% auto #0
 __all__ = ['within', 'point_decimals', 'is_placeholder', 'round_points', 'Located', 'locate', 'address_conflict']
 
-# %% ../../notebooks/lib/bank/positions.ipynb #b1d40588
+# %% ../../notebooks/lib/bank/positions.ipynb #53b5b071
 def within(values: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
     """Which values lie within the limits; nan does not."""
     return (values >= limits[0]) & (values <= limits[1])
@@ -45,7 +45,7 @@ def point_decimals(
     lost &= within(scaled, limits)
     return np.where(lost, scaled, values), lost
 
-
+# %% ../../notebooks/lib/bank/positions.ipynb #4661c727
 def is_placeholder(
     x: np.ndarray,
     y: np.ndarray,
@@ -61,7 +61,7 @@ def is_placeholder(
         result |= (x == one_x) & (y == one_y)
     return result
 
-
+# %% ../../notebooks/lib/bank/positions.ipynb #b4bf9d68
 def round_points(
     x: np.ndarray,  # degrees
     y: np.ndarray,
@@ -72,7 +72,7 @@ def round_points(
     points, counts = np.unique(np.column_stack([x[tenth], y[tenth]]), axis=0, return_counts=True)
     return tuple((float(one[0]), float(one[1])) for one, count in zip(points, counts, strict=True) if count >= least)
 
-# %% ../../notebooks/lib/bank/positions.ipynb #d06b4c73
+# %% ../../notebooks/lib/bank/positions.ipynb #bc4ba645
 @dataclass(frozen=True)
 class Located:
     """The points of a chunk."""
@@ -88,7 +88,7 @@ _SAID = {
     "out_of_place": "좌표가 나라 밖이거나 이 자료가 다루는 곳에서 너무 멀어, 옮기지 않고 따로 두었습니다.",
 }
 
-
+# %% ../../notebooks/lib/bank/positions.ipynb #cf1204f5
 def locate(
     chunk: pd.DataFrame,  # index source_row; holds the columns that the finding names
     finding: CrsFinding,
@@ -117,7 +117,7 @@ def locate(
             repairs.add(f"kept_without_position:{reason}", _SAID[reason][:-1] + " {count}개: 위치 없이 두었습니다.", chunk.index[reasons == reason])
     return Located(geometry[~laid], repairs.list(), aside)
 
-# %% ../../notebooks/lib/bank/positions.ipynb #5f06c964
+# %% ../../notebooks/lib/bank/positions.ipynb #6b0b5de6
 def _points(easting: np.ndarray, northing: np.ndarray, index: pd.Index) -> gpd.GeoSeries:
     points = shapely.points(easting, northing)
     points[~(np.isfinite(easting) & np.isfinite(northing))] = None
@@ -140,7 +140,7 @@ def _cells(chunk: pd.DataFrame, finding: CrsFinding, repairs: Repairs) -> tuple[
     easting, northing = transform(x, y, finding.crs)
     return easting, northing, reasons
 
-
+# %% ../../notebooks/lib/bank/positions.ipynb #c0d29a07
 def _mended(x: np.ndarray, y: np.ndarray, rows: np.ndarray, index: pd.Index, repairs: Repairs) -> tuple[np.ndarray, np.ndarray]:
     """Degrees with lost decimal points and swapped rows put right, both counted."""
     whole_x, lost_x = point_decimals(x, LONGITUDES)
@@ -160,7 +160,7 @@ def _shapes(chunk: pd.DataFrame, finding: CrsFinding) -> tuple[np.ndarray, np.nd
     x, y = (bounds[:, 0] + bounds[:, 2]) / 2, (bounds[:, 1] + bounds[:, 3]) / 2
     return x, y, np.where(np.isfinite(x) & np.isfinite(y), "", "no_coordinates").astype(object)
 
-
+# %% ../../notebooks/lib/bank/positions.ipynb #47f31c99
 def _far(easting: np.ndarray, northing: np.ndarray, finding: CrsFinding, outline: Any, reach_m: float) -> np.ndarray:
     """Positions outside the country, or farther than `reach_m` from the outline where one is given."""
     outside = ~(np.isfinite(easting) & np.isfinite(northing))

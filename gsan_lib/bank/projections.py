@@ -48,7 +48,7 @@ class CrsFinding:
             "transformation": transformation(self.crs), "evidence": self.evidence, "placeholders": [list(point) for point in self.placeholders],
         }
 
-# %% ../../notebooks/lib/bank/projections.ipynb #9483d4b1
+# %% ../../notebooks/lib/bank/projections.ipynb #7c5aa17c
 @lru_cache(maxsize=32)
 def _transformer(source: str, target: str) -> Transformer:
     return Transformer.from_crs(source, target, always_xy=True)
@@ -66,7 +66,7 @@ def transform(
     easting, northing = _transformer(source, target).transform(x, y)
     return np.asarray(easting), np.asarray(northing)
 
-
+# %% ../../notebooks/lib/bank/projections.ipynb #f3ed11be
 @lru_cache(maxsize=32)
 def transformation(
     source: str,

@@ -71,7 +71,7 @@ def units(
     result.insert(1, "dong_name", parts["name"][kept].str.split().str[-1])
     return Reshaped(result, repairs, aside)
 
-# %% ../../notebooks/lib/bank/reshapes.ipynb #696e4637
+# %% ../../notebooks/lib/bank/reshapes.ipynb #11ed2efd
 def age_bands(
     frame: pd.DataFrame,  # one row per unit, columns 행정구역 and one per month, sex and band
 ) -> Reshaped:  # dong_code, dong_name, month, sex, age_from, age_to, population
@@ -95,7 +95,7 @@ def age_bands(
     long = _melt(split.frame[["dong_code", "dong_name", *columns]], columns, keys, "population")
     return Reshaped(long, split.repairs, split.set_aside)
 
-
+# %% ../../notebooks/lib/bank/reshapes.ipynb #ec15137d
 def _check_totals(split: Reshaped, columns: list[str], matches: list[re.Match[str]]) -> None:
     """Count the rows whose bands do not add up to the total that stands beside them."""
     for sex in _SEX:
@@ -135,7 +135,7 @@ def dong_in_name(frame: pd.DataFrame) -> Reshaped:
     """One row per unit with `name (code)` in a cell: totals set aside, other columns as published."""
     return units(frame, _one_of(frame, ["행정구역", "행정기관"]))
 
-# %% ../../notebooks/lib/bank/reshapes.ipynb #2eabcba0
+# %% ../../notebooks/lib/bank/reshapes.ipynb #6c70f759
 _MARGINS = ("통근·통학 인구(12세 이상)", "단일 수단-계", "계")
 
 
@@ -161,7 +161,7 @@ def commuting_modes(
     wide = pd.concat([labels, frame[columns]], axis=1)[~total]
     return Reshaped(_melt(wide, columns, {"mode": modes, "year": years}, "persons"), repairs, aside)
 
-
+# %% ../../notebooks/lib/bank/reshapes.ipynb #5f4aa579
 def _year_and_name(column: str) -> tuple[str | None, str]:
     """`2015_걸어서` or `2015 걸어서` -> ("2015", "걸어서")."""
     match = re.match(r"^(\d{4})(?:\.\d+)?[_ ](.+)$", column.strip())
@@ -209,7 +209,7 @@ def stop_pairs(
     given = [part if place == 0 else part[part[["위도", "경도"]].notna().any(axis=1)] for place, part in enumerate(parts)]
     return Reshaped(pd.concat(given).sort_index(kind="stable"))
 
-# %% ../../notebooks/lib/bank/reshapes.ipynb #95bbe121
+# %% ../../notebooks/lib/bank/reshapes.ipynb #8c0227d8
 def crime_matrix(
     frame: pd.DataFrame,  # 범죄대분류, 범죄중분류, one column per city
 ) -> Reshaped:  # major, minor, city, crimes
@@ -223,7 +223,7 @@ def crime_matrix(
 FIRST_WEEK = 36  # a season of the sentinel statistics begins in week 36
 LONG_YEAR = 53  # its 18th column, blank in years of 52 weeks
 
-
+# %% ../../notebooks/lib/bank/reshapes.ipynb #1fbc6de6
 def influenza_seasons(
     frame: pd.DataFrame,  # first column the season, then the weeks from week 36 on
 ) -> Reshaped:  # season, week_no, week, cases_per_1000

@@ -22,7 +22,7 @@ from ..errors import InputError, UsageError
 # %% auto #0
 __all__ = ['Field', 'Standard', 'folder', 'standards', 'load_standard', 'parse_standard']
 
-# %% ../../notebooks/lib/bank/schemas.ipynb #c30f185c
+# %% ../../notebooks/lib/bank/schemas.ipynb #e3b06765
 @dataclass(frozen=True)
 class Field:
     """One canonical column."""
@@ -44,7 +44,7 @@ class Field:
         """Whether the column must be there and filled."""
         return bool(self.constraints.get("required"))
 
-
+# %% ../../notebooks/lib/bank/schemas.ipynb #13325c96
 @dataclass(frozen=True)
 class Standard:
     """One dataset's meaning."""
@@ -97,7 +97,7 @@ def load_standard(
 def _load(path: Path, changed: int) -> Standard:
     return parse_standard(settings.read_yaml(path), path.stem)
 
-# %% ../../notebooks/lib/bank/schemas.ipynb #b92c2120
+# %% ../../notebooks/lib/bank/schemas.ipynb #88445759
 def parse_standard(
     content: Mapping[str, Any],  # as in a standards file
     id: str,
@@ -120,12 +120,12 @@ def parse_standard(
         basis=dict(content.get("basis", {})),
     )
 
-
+# %% ../../notebooks/lib/bank/schemas.ipynb #5b55841e
 def _field(content: Mapping[str, Any]) -> Field:
     plain = {key: content[key] for key in ("name", "type", "title", "description", "unit", "format", "derive", "constraints") if key in content}
     return Field(**plain, aliases=tuple(content.get("aliases", ())), true=tuple(content.get("trueValues", TRUE)), false=tuple(content.get("falseValues", FALSE)))
 
-# %% ../../notebooks/lib/bank/schemas.ipynb #79a9a936
+# %% ../../notebooks/lib/bank/schemas.ipynb #cab731da
 _KEYS = {"name", "title_ko", "title_en", "geometry", "basis", "fields", "primaryKey", "missingValues", "reshape", "coordinates", "description"}
 _FIELD_KEYS = {"name", "type", "title", "description", "unit", "format", "aliases", "derive", "constraints", "trueValues", "falseValues"}
 _CONSTRAINTS = {"required", "unique", "minimum", "maximum", "pattern", "enum"}
@@ -148,7 +148,7 @@ def _problems(content: Mapping[str, Any]) -> list[str]:
         found += [f"`{one.get('name')}`: {problem}" for problem in _field_problems(one, names)]
     return found
 
-
+# %% ../../notebooks/lib/bank/schemas.ipynb #2b6fa45a
 def _field_problems(content: Mapping[str, Any], names: list[str]) -> list[str]:
     found = [f"`{key}` 항목이 없습니다" for key in ("name", "type", "title") if not content.get(key)]
     found += [f"모르는 항목 `{key}`" for key in sorted(content.keys() - _FIELD_KEYS)]

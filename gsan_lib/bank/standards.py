@@ -27,12 +27,12 @@ from ..errors import DataError, some
 # %% auto #0
 __all__ = ['RESERVED', 'normal', 'map_columns', 'Conformed', 'conform', 'Match', 'match']
 
-# %% ../../notebooks/lib/bank/standards.ipynb #4ecb33f6
+# %% ../../notebooks/lib/bank/standards.ipynb #8f2ae544
 def normal(name: object) -> str:
     """A column name as compared: NFKC, no blanks, no trailing semicolon, lower case."""
     return re.sub(r"\s+", "", unicodedata.normalize("NFKC", str(name))).rstrip(";").lower()
 
-
+# %% ../../notebooks/lib/bank/standards.ipynb #c58d0584
 def map_columns(
     columns: Iterable[str],  # as published
     standard: Standard,
@@ -59,7 +59,7 @@ def map_columns(
             mapping[one.name] = mine
     return mapping
 
-
+# %% ../../notebooks/lib/bank/standards.ipynb #fde3ef6f
 def _is(alias: str, column: str, normalised: str) -> bool:
     if len(alias) > 2 and alias.startswith("/") and alias.endswith("/"):
         return bool(re.match(alias[1:-1], str(column).strip()))
@@ -111,7 +111,7 @@ def conform(
     missing = [name for name in standard.names if name not in result]
     return Conformed(typed, repairs.list(), aside, mapping, missing, frame.index.nunique() if standard.reshape else len(frame))
 
-# %% ../../notebooks/lib/bank/standards.ipynb #0dd5a30e
+# %% ../../notebooks/lib/bank/standards.ipynb #b5b62edb
 def _merged(frame: pd.DataFrame, published: list[str], one: Field, standard: Standard, repairs: Repairs) -> pd.Series:
     """One column of cells for a field; where several columns carry it, the first filled one, row by row."""
     column = frame[published[0]]
@@ -127,7 +127,7 @@ def _merged(frame: pd.DataFrame, published: list[str], one: Field, standard: Sta
         column = column.fillna(cells)
     return column
 
-
+# %% ../../notebooks/lib/bank/standards.ipynb #b85b2e0b
 def _typed(column: pd.Series, one: Field, standard: Standard, repairs: Repairs) -> pd.Series:
     """The column cast to the field's type, with what was mended or emptied counted."""
     options: dict[str, Any] = {}
@@ -150,7 +150,7 @@ def _derived(result: Mapping[str, pd.Series], one: Field) -> pd.Series | None:
     given = [result[source] for source in sources if source in result]
     return DERIVATIONS[how](*given).rename(one.name) if given else None
 
-
+# %% ../../notebooks/lib/bank/standards.ipynb #c54bef86
 def _extras(frame: pd.DataFrame, columns: list[str], taken: Mapping[str, pd.Series]) -> dict[str, pd.Series]:
     """Unclaimed columns under their published names; one that would hide a canonical column gets `_published` behind it."""
     extras = {}
@@ -160,7 +160,7 @@ def _extras(frame: pd.DataFrame, columns: list[str], taken: Mapping[str, pd.Seri
         extras[f"{column}_published" if clash else str(column)] = frame[column]
     return extras
 
-# %% ../../notebooks/lib/bank/standards.ipynb #4bedd511
+# %% ../../notebooks/lib/bank/standards.ipynb #bb6d9c9b
 @dataclass(frozen=True)
 class Match:
     """How well a standard fits a list of columns."""
@@ -171,7 +171,7 @@ class Match:
     mapping: dict[str, list[str]]  # canonical name -> published columns
     missing: tuple[str, ...]  # required fields that are not there
 
-
+# %% ../../notebooks/lib/bank/standards.ipynb #0fc60262
 def match(
     columns: Iterable[str],  # as published
     most: int = 5,  # how many standards to give
@@ -195,7 +195,7 @@ def _named(found: Match, file: str) -> Match:
     said = bool(found.score) and any(normal(word) in normal(file) for word in words)
     return replace(found, score=round(found.score + (1 - found.score) / 3, 4)) if said else found
 
-
+# %% ../../notebooks/lib/bank/standards.ipynb #a49c0ffc
 def _match(standard: Standard, mapping: dict[str, list[str]], columns: list[str], claims: Counter[str]) -> Match:
     weight = {column: 1 / (1 + math.log(claims[column])) if claims[column] else 0.5 for column in columns}
     positions = {normal(name) for pair in standard.coordinates for name in pair}
@@ -207,7 +207,7 @@ def _match(standard: Standard, mapping: dict[str, list[str]], columns: list[str]
     score = 2 * explained * there / (explained + there) if explained and there else 0.0
     return Match(standard.id, standard.title_ko, round(score, 4), mapping, tuple(name for name in required if name not in mapping))
 
-
+# %% ../../notebooks/lib/bank/standards.ipynb #ae104ea4
 def _layout(standard: Standard, columns: list[str]) -> Match:
     """A standard with a reshape fits when its reshape accepts a table of these columns."""
     sample = pd.DataFrame([["1"] * len(columns)], columns=columns, index=[1])

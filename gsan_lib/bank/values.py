@@ -38,7 +38,7 @@ class Cast:
     failed: pd.Series  # bool: not empty and did not parse
     commas: int = 0  # cells whose thousands commas were taken out
 
-# %% ../../notebooks/lib/bank/values.ipynb #58a8999f
+# %% ../../notebooks/lib/bank/values.ipynb #9ee3b507
 def text(
     column: pd.Series,  # cells as published, any dtype
     missing: Sequence[str] = ("", "-"),  # strings that mean nothing was given
@@ -62,12 +62,12 @@ def quoted(column: pd.Series) -> int:
     array = pc.utf8_trim_whitespace(pa.array(column, type=pa.large_string(), from_pandas=True))
     return pc.sum(pc.match_substring_regex(array, _QUOTED)).as_py() or 0 if pc.any(pc.starts_with(array, '"')).as_py() else 0
 
-
+# %% ../../notebooks/lib/bank/values.ipynb #a11d66df
 def _plain(cell: object) -> str:
     """A cell of an untyped column as text; whole floats lose their .0, as a spreadsheet shows them."""
     return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
 
-# %% ../../notebooks/lib/bank/values.ipynb #d47112ad
+# %% ../../notebooks/lib/bank/values.ipynb #e76c7b93
 def number(
     column: pd.Series,
     missing: Sequence[str] = ("", "-"),
@@ -91,7 +91,7 @@ def number(
     values = values.where(np.isfinite(values))
     return Cast(values, cells.notna() & values.isna(), commas)
 
-
+# %% ../../notebooks/lib/bank/values.ipynb #41e4e6be
 def integer(
     column: pd.Series,
     missing: Sequence[str] = ("", "-"),
@@ -101,7 +101,7 @@ def integer(
     fraction = cast.values.notna() & (cast.values % 1 != 0)
     return Cast(cast.values.mask(fraction).astype("Int64"), cast.failed | fraction, cast.commas)
 
-# %% ../../notebooks/lib/bank/values.ipynb #0c897ba5
+# %% ../../notebooks/lib/bank/values.ipynb #997ce949
 def date(
     column: pd.Series,
     missing: Sequence[str] = ("", "-"),
@@ -123,7 +123,7 @@ def date(
     values = pd.Series(found.array.take(codes, allow_fill=True), index=column.index, name=column.name)
     return Cast(values, cells.notna() & values.isna())
 
-
+# %% ../../notebooks/lib/bank/values.ipynb #11b03473
 def moment(column: pd.Series, missing: Sequence[str] = ("", "-"), *, formats: Sequence[str] = DATETIME_FORMATS) -> Cast:
     """Dates with a time of day (missing time = midnight), as `date`."""
     return date(column, missing, formats=formats)
