@@ -23,7 +23,7 @@ from ..errors import some
 # %% auto #0
 __all__ = ['SPARSE', 'PLAIN', 'OLD_YEARS', 'fingerprints', 'Repeats', 'Finding', 'Watch', 'findings', 'freshness']
 
-# %% ../../notebooks/lib/bank/quality.ipynb #a455405f
+# %% ../../notebooks/lib/bank/quality.ipynb #705569b2
 _MIX = np.uint64(0xFF51AFD7ED558CCD)
 _SHIFT = np.uint64(32)
 _NULL = np.uint64(0x9E3779B97F4A7C15)  # what a missing cell counts as
@@ -34,8 +34,8 @@ def _mix(state: np.ndarray, word: np.ndarray) -> np.ndarray:
     return state ^ (state >> _SHIFT)
 
 
-def _text_words(array: pa.Array, state: np.ndarray) -> np.ndarray:
-    """Mixes variable-length cells into the state of their rows, eight bytes at a time."""
+def _text_marks(array: pa.Array) -> np.ndarray:
+    """64 bits for each variable-length cell, eight bytes at a time."""
     offsets = np.frombuffer(array.buffers()[1], dtype="<i8")[array.offset : array.offset + len(array) + 1]
     first, last = int(offsets[0]), int(offsets[-1])
     data = np.zeros(last - first + 8, dtype="u1")
@@ -43,7 +43,7 @@ def _text_words(array: pa.Array, state: np.ndarray) -> np.ndarray:
         data[:-8] = np.frombuffer(array.buffers()[2], dtype="u1")[first:last]
     words = np.ndarray(shape=(len(data) - 7,), dtype="<u8", buffer=data, strides=(1,))
     start, length = offsets[:-1] - first, np.diff(offsets)
-    state = _mix(state, length.astype("u8"))
+    state = _mix(np.zeros(len(array), dtype="u8"), length.astype("u8"))
     for lane in range(0, int(length.max(initial=0)), 8):
         live = np.flatnonzero(length > lane)
         rest = np.minimum(length[live] - lane, 8).astype("u8")
@@ -51,26 +51,38 @@ def _text_words(array: pa.Array, state: np.ndarray) -> np.ndarray:
         state[live] = _mix(state[live], words[start[live] + lane] & mask)
     return state
 
-# %% ../../notebooks/lib/bank/quality.ipynb #ad7f85dd
+# %% ../../notebooks/lib/bank/quality.ipynb #7febd412
+_PROBE = 2000  # cells from which it is judged whether a column repeats itself
+
+
+def _marks(array: pa.Array) -> np.ndarray:
+    """64 bits for each cell of a column; text that repeats itself is hashed once per value."""
+    if not (pa.types.is_large_string(array.type) or pa.types.is_large_binary(array.type)):
+        width = {pa.bool_(): pa.uint8(), pa.date32(): pa.int32(), pa.timestamp("us"): pa.int64()}.get(array.type)
+        cells = pc.fill_null(array.cast(width) if width else array, 0).to_numpy(zero_copy_only=False)
+        marks = cells.view("u8").copy() if cells.dtype.itemsize == 8 else cells.astype("u8")
+    elif pa.types.is_large_string(array.type) and len(array.slice(0, _PROBE).unique()) < min(len(array), _PROBE) / 2:
+        encoded = array.dictionary_encode()
+        marks = _text_marks(encoded.dictionary)[pc.fill_null(encoded.indices, 0).to_numpy(zero_copy_only=False)] if len(encoded.dictionary) else np.zeros(len(array), dtype="u8")
+    else:
+        marks = _text_marks(array)
+    if array.null_count:
+        marks[array.is_null().to_numpy(zero_copy_only=False)] = _NULL
+    return marks
+
+
 def fingerprints(
     table: pa.Table,  # canonical columns
     columns: Sequence[str],
+    marks: dict[str, np.ndarray] | None = None,  # fingerprints of single columns, remembered from one call to the next
 ) -> np.ndarray:  # uint64, one per row
     """64 bits for what stands in `columns` of each row; equal rows have equal bits."""
+    marks = {} if marks is None else marks
     state = np.zeros(table.num_rows, dtype="u8")
-    if not table.num_rows:
-        return state
-    for name in columns:
-        array = table.column(name).combine_chunks()
-        if pa.types.is_large_string(array.type) or pa.types.is_large_binary(array.type):
-            state = _text_words(array, state)
-        else:
-            width = {pa.bool_(): pa.uint8(), pa.date32(): pa.int32(), pa.timestamp("us"): pa.int64()}.get(array.type)
-            cells = pc.fill_null(array.cast(width) if width else array, 0).to_numpy(zero_copy_only=False)
-            state = _mix(state, cells.view("u8") if cells.dtype.itemsize == 8 else cells.astype("u8"))
-        if array.null_count:
-            missing = array.is_null().to_numpy(zero_copy_only=False)
-            state[missing] = _mix(state[missing], np.full(missing.sum(), _NULL))
+    for name in columns if table.num_rows else ():
+        if name not in marks:
+            marks[name] = _marks(table.column(name).combine_chunks())
+        state = _mix(state, marks[name])
     return state
 
 # %% ../../notebooks/lib/bank/quality.ipynb #b5eca35f
@@ -119,7 +131,7 @@ class Repeats:
         ordered = np.sort(values)
         return int((ordered[1:] == ordered[:-1]).sum())
 
-# %% ../../notebooks/lib/bank/quality.ipynb #52f6c159
+# %% ../../notebooks/lib/bank/quality.ipynb #4ec6a639
 @dataclass(frozen=True)
 class Finding:
     """One thing that an analyst should know."""
@@ -157,13 +169,14 @@ class Watch:
             column = table.column(name)
             self.filled[name] = self.filled.get(name, 0) + len(column) - column.null_count
             self._constant(name, column, first)
-        whole = [*published, "geometry"] if "geometry" in table.column_names else published
-        self._repeats["rows"].add(fingerprints(table, whole))
+        marks: dict[str, np.ndarray] = {}
+        shape = ["geometry"] if "geometry" in table.column_names else []
+        self._repeats["rows"].add(fingerprints(table, [*published, *shape], marks))
         if self.key and set(self.key) <= set(table.column_names):
-            self._repeats["keys"].add(fingerprints(table, self.key))
-        if "geometry" in table.column_names:
-            located = table.select(["geometry"]).filter(pc.is_valid(table.column("geometry")))
-            self._repeats["points"].add(fingerprints(located, ["geometry"]))
+            self._repeats["keys"].add(fingerprints(table, self.key, marks))
+        if shape:
+            there = pc.is_valid(table.column("geometry")).to_numpy()
+            self._repeats["points"].add(fingerprints(table, shape, marks)[there])
         if "place" in table.column_names:
             for entry in pc.value_counts(table.column("place")).to_pylist():
                 self.place[entry["values"] or "none"] = self.place.get(entry["values"] or "none", 0) + entry["counts"]

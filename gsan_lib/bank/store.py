@@ -91,7 +91,7 @@ def _sweep(folder: str) -> None:
         lock.release()
         shutil.rmtree(draft, ignore_errors=True)
 
-# %% ../../notebooks/lib/bank/store.ipynb #46566b52
+# %% ../../notebooks/lib/bank/store.ipynb #2f2c0135
 class Writer:
     """Writes one snapshot; whole or not at all."""
 
@@ -156,9 +156,15 @@ class Writer:
             self._extent.update(np.asarray(frame["geometry"], dtype=object))
         with writing(self.folder):
             if self._data is None:
-                self._data = pq.ParquetWriter(f"{self.draft}/{DATA}", table.schema, compression="zstd", compression_level=1)
+                self._data = pq.ParquetWriter(f"{self.draft}/{DATA}", table.schema, **self._options(table))
             self._data.write_table(table, row_group_size=max(len(table), 1))
         return table
+
+    def _options(self, table: pa.Table) -> dict[str, Any]:
+        """How to store the columns: dictionaries for text that repeats itself, extremes for all but shapes."""
+        repeating = [name for name, kind in self.kinds.items() if kind == "text" and len(table.column(name).slice(0, 2000).unique()) < min(len(table), 2000) / 2]
+        plain = [name for name, kind in self.kinds.items() if kind != "wkb"]
+        return {"compression": "zstd", "compression_level": 1, "use_dictionary": repeating, "write_statistics": plain}
 
     def set_aside(
         self,
