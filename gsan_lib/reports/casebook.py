@@ -35,7 +35,7 @@ from ..settings import casebook_dir, municipality
 # %% auto #0
 __all__ = ['setup', 'Built', 'build']
 
-# %% ../../notebooks/lib/reports/casebook.ipynb #5695416c
+# %% ../../notebooks/lib/reports/casebook.ipynb #1c9dc9ce
 _SETTINGS: dict[str, Any] = {
     "project": "gsan 사례집",
     "copyright": "",
@@ -48,6 +48,7 @@ _SETTINGS: dict[str, Any] = {
     "html_extra_path": ["_extra"],
     "exclude_patterns": ["_extra", "_locale"],
     "html_css_files": ["findings.css", "casebook.css"],
+    "html_js_files": ["casebook.js"],
     "html_favicon": "_static/icon.svg",
     "html_search_language": "ko",
     "html_copy_source": False,
@@ -128,7 +129,7 @@ def _fonts(site: Path) -> None:
     for weight, bold in ((400, False), (700, True)):
         (site / "_static" / f"gsan-{weight}.woff2").write_bytes(web_font(shown, bold))
 
-# %% ../../notebooks/lib/reports/casebook.ipynb #32f2e49d
+# %% ../../notebooks/lib/reports/casebook.ipynb #c82db5c5
 _MARK = ".gsan-casebook"
 
 
@@ -197,7 +198,7 @@ def _build_in(draft: Path, towns: Sequence[Town]) -> str:
     write_sources(towns, source)
     warnings = _sphinx(source, site, draft / "work", links=min(len(towns), 5))
     _fonts(site)
-    for left in ("objects.inv", ".buildinfo"):
+    for left in ("objects.inv", ".buildinfo", "_static/webpack-macros.html"):
         (site / left).unlink(missing_ok=True)
     shutil.rmtree(site / "_sources", ignore_errors=True)  # myst-nb's copies of the notebooks
     (site / _MARK).write_text(f"gsan {__version__}\n", encoding="utf-8")
