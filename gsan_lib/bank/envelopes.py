@@ -123,7 +123,7 @@ def check_error(
         advice = ADVICE.get(code.zfill(2), "제공 기관의 오류 코드표를 확인하고 다시 요청하십시오")
         raise InputError(f"`{name}`은(는) 자료가 아니라 오픈API 오류 응답입니다(코드 {code}, {text}). {advice}.")
 
-# %% ../../notebooks/lib/bank/envelopes.ipynb #feec91d6
+# %% ../../notebooks/lib/bank/envelopes.ipynb #59a8a070
 def _lists(content: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], list[dict[str, Any]]]]:
     """All lists of mappings in an answer, outermost first, with their paths; rows are not searched."""
     if isinstance(content, list):
@@ -151,13 +151,15 @@ def _table(content: Any) -> list[dict[str, Any]] | None:
     return [dict(zip(keys, row, strict=True)) for row in values]
 
 
-def _total(content: Any) -> int | None:
-    if not isinstance(content, dict):
-        return None
-    for key in TOTALS:
-        if str(content.get(key, "")).isdigit():
-            return int(content[key])
-    return next((total for value in content.values() if (total := _total(value)) is not None), None)
+def _total(content: Any, path: tuple[str, ...]) -> int | None:
+    """What the mappings around the rows say of their number in all; other counts in the answer speak of other things."""
+    found = None
+    for key in (*path, ""):
+        if not isinstance(content, dict):
+            break
+        found = next((int(content[name]) for name in TOTALS if str(content.get(name, "")).isdigit()), found)
+        content = content.get(key)
+    return found
 
 
 def find_rows(
@@ -167,12 +169,12 @@ def find_rows(
     """The rows of an answer. Raises InputError for an error body and where there is no row to be found."""
     check_error(content, name)
     if (rows := _table(content)) is not None:
-        return Envelope(rows, "", _total(content))
+        return Envelope(rows, "", _total(content, ()))
     found = list(_lists(content))
     if found:
         path, rows = max(found, key=lambda entry: len(entry[1]))
-        return Envelope(rows, ".".join(path), _total(content))
-    if _total(content) == 0:
+        return Envelope(rows, ".".join(path), _total(content, path))
+    if _total(content, ("response", "body")) == 0:
         raise InputError(f"`{name}`은(는) 정상 응답이지만 자료가 0건입니다. 요청 조건을 확인하십시오.")
     if isinstance(content, dict) and content and not any(isinstance(value, dict | list) for value in content.values()):
         return Envelope([content], "", None)
