@@ -111,7 +111,7 @@ class Classes:
             paper.add_patch(Rectangle((x, y - 13), width - 2, 12, facecolor=color, edgecolor="#9ca3af", linewidth=0.6, hatch=hatch))
             write(paper, x + (width - 2) / 2, y - 25, label, 10, align="center")
 
-# %% ../notebooks/lib/figures.ipynb #f4f0011b
+# %% ../notebooks/lib/figures.ipynb #45356aac
 @dataclass(frozen=True)
 class Item:
     """One entry of a key: a marker, a line, a dashed line, a ring, a patch or a band."""
@@ -130,7 +130,7 @@ class Item:
     def draw(self, paper: Axes, x: float, y: float) -> None:
         """Draw with the text's base line at `y`."""
         if self.kind in ("line", "dash"):
-            style = "-" if self.kind == "line" else (0, (4, 2))
+            style: Any = "-" if self.kind == "line" else (0, (4, 2))
             paper.add_line(Line2D([x, x + 18], [y + 4, y + 4], color=self.color, linewidth=2, linestyle=style))
         elif self.kind in ("patch", "band"):
             edge = "#9ca3af" if self.kind == "patch" else "none"
@@ -192,7 +192,7 @@ def write(paper: Axes, x: float, y: float, text: str, size: float, *, bold: bool
     """Set one line of text on the sheet, base line at `y`, in points from the lower left corner."""
     paper.text(x, y, tidy(text).replace("$", r"\$"), fontsize=size, fontweight=BOLD if bold else "normal", color=color, ha=align, va="baseline")
 
-# %% ../notebooks/lib/figures.ipynb #e5faece1
+# %% ../notebooks/lib/figures.ipynb #5ddfb78b
 @dataclass(frozen=True)
 class Sheet:
     """A figure with its plot axes and the `paper` axes (points) that carry everything else."""
@@ -209,7 +209,7 @@ def sheet(
     plot: tuple[float, float],  # width and height of the plot, points
     subtitle: str = "",
     keys: Sequence[Key] = (),  # in reading order
-    credit: Credit = Credit(),  # noqa: B008 - frozen
+    credit: Credit = Credit(),
     inset: tuple[float, float] = (0.0, 0.0),  # room left of and under the plot for tick labels, points
     strip: float = 0.0,  # room under the plot for scale bar and north arrow, points
 ) -> Sheet:

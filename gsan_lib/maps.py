@@ -131,7 +131,7 @@ def _layer_keys(layers: Sequence[Layer], seen: View) -> list[Key]:
     keys += [Note(f"지도 밖에 있어 보이지 않는 곳: {', '.join(notes)}")] if notes else []
     return keys + ([Note(f"좌표가 없어 그리지 못한 곳: {', '.join(missing)}")] if missing else [])
 
-# %% ../notebooks/lib/maps.ipynb #38693541
+# %% ../notebooks/lib/maps.ipynb #af69595f
 @dataclass(frozen=True)
 class _Fill:
     """Coloured shapes under the places, and the key that explains them."""
@@ -180,7 +180,7 @@ def _badge_boxes(layer: Layer, seen: View) -> list[Box]:
 def _names(areas: gpd.GeoDataFrame, names: str | pd.Series | None) -> pd.Series | None:
     if names is None or isinstance(names, pd.Series):
         return names
-    return areas[names] if names in areas else None
+    return areas.get(names)
 
 # %% ../notebooks/lib/maps.ipynb #dfdf2e4e
 def choropleth(

@@ -129,7 +129,7 @@ def _fonts(site: Path) -> None:
     for weight, bold in ((400, False), (700, True)):
         (site / "_static" / f"gsan-{weight}.woff2").write_bytes(web_font(shown, bold))
 
-# %% ../../notebooks/lib/reports/casebook.ipynb #c82db5c5
+# %% ../../notebooks/lib/reports/casebook.ipynb #9db3065a
 _MARK = ".gsan-casebook"
 
 
@@ -202,5 +202,5 @@ def _build_in(draft: Path, towns: Sequence[Town]) -> str:
         (site / left).unlink(missing_ok=True)
     shutil.rmtree(site / "_sources", ignore_errors=True)  # myst-nb's copies of the notebooks
     (site / _MARK).write_text(f"gsan {__version__}\n", encoding="utf-8")
-    os.chmod(site, 0o755)  # noqa: S103 - a site is there to be read
+    site.chmod(0o755)  # a site is there to be read
     return warnings

@@ -50,10 +50,10 @@ def query_terms(
             terms.append(token)
     return terms
 
-# %% ../../notebooks/lib/reports/korean_search.ipynb #13460571
-SPLIT_QUERY = """
+# %% ../../notebooks/lib/reports/korean_search.ipynb #383c6040
+_SPLIT = """
 function splitQuery(query) {
-  const particles = %s;
+  const particles = PARTICLES;
   const terms = [];
   for (const token of query.match(/[가-힣]+|(?:(?![가-힣])[\\p{L}\\p{N}_])+/gu) || []) {
     if (!/^[가-힣]/.test(token)) { terms.push(token); continue; }
@@ -64,7 +64,8 @@ function splitQuery(query) {
   }
   return terms;
 }
-""" % list(PARTICLES)  # a list of plain strings reads the same in Python and in JavaScript
+"""
+SPLIT_QUERY = _SPLIT.replace("PARTICLES", str(list(PARTICLES)))  # a list of plain strings reads the same in both languages
 
 
 class KoreanPairs(SearchLanguage):

@@ -75,7 +75,7 @@ def code_of(
     """The code of a case, cell by cell, without papermill's injected parameters marked twice."""
     return [cell.source for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
 
-# %% ../../notebooks/lib/reports/pages.ipynb #6efd12ea
+# %% ../../notebooks/lib/reports/pages.ipynb #c57525ca
 _H1 = re.compile(r"<h1[^>]*>.*?</h1>\s*", re.S)
 _H2 = re.compile(r"<h2[^>]*>(.*?)</h2>", re.S)
 
@@ -88,7 +88,8 @@ def contents(
     body: str,  # HTML of the cells
 ) -> tuple[str, list[tuple[str, str]]]:  # the HTML with ids, and (id, heading) of each section
     """Number the sections and list them."""
-    body, found = _H1.sub("", body, count=1), []
+    body = _H1.sub("", body, count=1)
+    found: list[tuple[str, str]] = []
 
     def mark(heading: re.Match[str]) -> str:
         found.append((f"s{len(found) + 1}", _plain(heading[1])))
