@@ -208,6 +208,22 @@ def test_corrected_date_of_the_same_file_replaces_the_wrong_one():
     assert snapshots.manifest("sample/lights")["known_at"] == KNOWN
 
 
+def test_file_that_is_read_anew_says_what_it_was_last_taken_to_say():
+    wrong = write(lamps(), as_of="2025-12-31")
+    right = write(lamps()[:6], as_of="2020-12-31", known_at="2026-02-01T00:00:00Z")
+    assert snapshots.manifest("sample/lights")["sha256"] == right["sha256"], "a later day of a file that was read wrongly does not count"
+    assert snapshots.manifest("sample/lights", known_at="2026-01-15")["sha256"] == wrong["sha256"]
+    back = write(lamps(), as_of="2025-12-31", known_at="2026-03-01T00:00:00Z")
+    assert snapshots.manifest("sample/lights")["sha256"] == back["sha256"] == wrong["sha256"]
+    assert [seen["known_at"] for seen in back["sightings"]] == [KNOWN, "2026-03-01T00:00:00Z"]
+
+
+def test_of_two_contents_learned_at_one_moment_the_later_written_counts():
+    for count in (10, 5, 8):
+        told = write(lamps()[:count])
+        assert snapshots.manifest("sample/lights")["sha256"] == told["sha256"]
+
+
 def test_data_without_a_date_is_given_only_to_who_asks_for_none():
     write(lamps(), as_of=None)
     assert store.load("sample/lights").attrs["gsan"]["as_of"] is None

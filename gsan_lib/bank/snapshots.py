@@ -26,7 +26,7 @@ from ..errors import MissingData, StoreError, UsageError
 
 # %% auto #0
 __all__ = ['DATA', 'ASIDE', 'MANIFEST', 'INDEX', 'FORMAT', 'BRIEF', 'writing', 'Bank', 'open_bank', 'split_id', 'now', 'instant',
-           'manifests', 'manifest', 'index']
+           'believed', 'manifests', 'manifest', 'index']
 
 # %% ../../notebooks/lib/bank/snapshots.ipynb #ce7a7f30
 DATA, ASIDE, MANIFEST, INDEX = "data.parquet", "set_aside.parquet", "manifest.json", "index.json"
@@ -135,21 +135,27 @@ def instant(
     moment = moment.astimezone(UTC) if moment.tzinfo else moment
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
-# %% ../../notebooks/lib/bank/snapshots.ipynb #20449654
-def _sightings(manifest: dict[str, Any], as_of: str | None, known_at: str | None) -> list[dict[str, Any]]:
-    """The sightings of a manifest that a question about the past allows."""
+# %% ../../notebooks/lib/bank/snapshots.ipynb #d7e7f438
+def _rank(seen: dict[str, Any]) -> tuple[str, str, int]:
+    """Order of sightings: by the day they speak of, then by when they were learned."""
+    return (seen["as_of"] or "", seen["known_at"], seen["serial"])
+
+
+def believed(
+    every: list[dict[str, Any]],  # manifests of one dataset, or their short forms
+    known_at: str | None = None,  # moment; None = now
+) -> list[tuple[dict[str, Any], dict[str, Any]]]:  # sighting and its manifest, newest last
+    """What the bank held true at a moment: of each raw file only what it was last taken to say."""
     limit = instant(known_at, end=True) if known_at else None
-    return [
-        seen
-        for seen in manifest["sightings"]
-        if (as_of is None or (seen["as_of"] is not None and seen["as_of"] <= as_of)) and (limit is None or seen["known_at"] <= limit)
-    ]
+    last: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
+    for each in every:
+        for seen in each["sightings"]:
+            file = seen.get("file") or each["sha256"]
+            if (limit is None or seen["known_at"] <= limit) and (file not in last or last[file][0]["serial"] < seen["serial"]):
+                last[file] = (seen, each)
+    return sorted(last.values(), key=lambda pair: _rank(pair[0]))
 
-
-def _rank(seen: dict[str, Any]) -> tuple[str, str]:
-    return (seen["as_of"] or "", seen["known_at"])
-
-# %% ../../notebooks/lib/bank/snapshots.ipynb #4a4f23cb
+# %% ../../notebooks/lib/bank/snapshots.ipynb #d8b550e3
 def manifests(
     id: str,  # municipality/dataset
     *,
@@ -180,10 +186,12 @@ def manifest(
 ) -> dict[str, Any]:  # the manifest, with the `as_of` and `known_at` of the sighting that fits
     """The newest manifest that fits the question. Raises MissingData where there is none."""
     dataset = split_id(id)[1]
-    every = [each for each in manifests(id, bank=bank) if each["sha256"].startswith(sha256 or "")]
-    fitting = [(seen, each) for each in every for seen in _sightings(each, as_of, known_at)]
+    every = manifests(id, bank=bank)
+    if sha256 is not None:
+        every = [each for each in every if each["sha256"].startswith(sha256)]
+    fitting = [(seen, each) for seen, each in believed(every, known_at) if as_of is None or (seen["as_of"] is not None and seen["as_of"] <= as_of)]
     if fitting:
-        seen, chosen = max(fitting, key=lambda pair: _rank(pair[0]))
+        seen, chosen = fitting[-1]
         return chosen | seen
     if not every:
         asked = f"{sha256[:12]}로 시작하는 스냅숏이" if sha256 else "스냅숏이"
