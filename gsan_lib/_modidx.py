@@ -1207,6 +1207,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/gsan/gsan', 'doc_host': 'h
                                                                                                    'gsan_lib/reports/casebook_pages.py'),
                                                  'gsan_lib.reports.casebook_pages.Town': ( 'reports/casebook_pages.html#town',
                                                                                            'gsan_lib/reports/casebook_pages.py'),
+                                                 'gsan_lib.reports.casebook_pages._code': ( 'reports/casebook_pages.html#_code',
+                                                                                            'gsan_lib/reports/casebook_pages.py'),
                                                  'gsan_lib.reports.casebook_pages._write': ( 'reports/casebook_pages.html#_write',
                                                                                              'gsan_lib/reports/casebook_pages.py'),
                                                  'gsan_lib.reports.casebook_pages.datasets': ( 'reports/casebook_pages.html#datasets',
