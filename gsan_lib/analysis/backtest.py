@@ -49,7 +49,7 @@ def mase(actual: np.ndarray, forecast: np.ndarray, scale: np.ndarray | float) ->
     """Mean absolute scaled error (Hyndman and Koehler 2006); `scale` from `seasonal_scale`, broadcast against the errors."""
     return float(np.nanmean(np.abs(actual - forecast) / scale))
 
-# %% ../../notebooks/lib/analysis/backtest.ipynb #e98db9c1
+# %% ../../notebooks/lib/analysis/backtest.ipynb #45941cec
 class Model(Protocol):
     """What can be judged here."""
 
@@ -60,7 +60,7 @@ class Model(Protocol):
 
     def predict(self, history: xr.DataArray, horizon: int) -> xr.DataArray: ...
 
-
+# %% ../../notebooks/lib/analysis/backtest.ipynb #d9f91654
 @dataclass(frozen=True)
 class Naive:
     """Repeats the last `season` observed values: 1 is "as yesterday", 7 "as on the same day last week"."""
@@ -104,7 +104,7 @@ class Backtest:
         rows = {str(name): self.forecasts.sel(model=name).to_numpy() for name in self.forecasts["model"].to_numpy()}
         return pd.DataFrame({name: {"smape": smape(actual, made), "mase": mase(actual, made, scale)} for name, made in rows.items()}).T.rename_axis("model")
 
-# %% ../../notebooks/lib/analysis/backtest.ipynb #ec4414fb
+# %% ../../notebooks/lib/analysis/backtest.ipynb #f85f7412
 def origins(length: int, horizon: int, count: int, every: int, least: int) -> np.ndarray:
     """Positions of the last known day of each trial, evenly spaced, the newest ending with the data. Raises DataError for a history too short."""
     places = length - 1 - horizon - every * np.arange(count)[::-1]
@@ -113,7 +113,7 @@ def origins(length: int, horizon: int, count: int, every: int, least: int) -> np
                         f"{least + horizon + every * (count - 1)}. Use fewer origins.")
     return places
 
-
+# %% ../../notebooks/lib/analysis/backtest.ipynb #7a55063c
 def backtest(
     cube: xr.DataArray,  # place x time, daily
     models: Mapping[str, Model],  # the naive rows belong among them
@@ -187,7 +187,7 @@ def radii(
             pools[pool] += int(target.sum())
     return found, pd.Series(pools, name="cells").rename_axis("pool")
 
-# %% ../../notebooks/lib/analysis/backtest.ipynb #5e9c49e9
+# %% ../../notebooks/lib/analysis/backtest.ipynb #3cc37210
 @dataclass(frozen=True)
 class Coverage:
     """How often intervals held what came, and how sure that is."""
@@ -210,7 +210,7 @@ class Coverage:
         return (f"{self.level:.0%} intervals held {self.share:.1%} of {self.days:,} days (95 % limits {self.low:.1%} to {self.high:.1%}, "
                 f"from {self.blocks} blocks of origins).")
 
-
+# %% ../../notebooks/lib/analysis/backtest.ipynb #9c910730
 def coverage(
     inside: np.ndarray,  # origin x ..., bool; NaN or masked days as NaN in a float array
     blocks: np.ndarray,  # block number of each origin

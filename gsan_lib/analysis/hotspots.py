@@ -81,7 +81,7 @@ def _neighbours(shapes: gpd.GeoSeries, kind: str, k: int | None, threshold_m: fl
         return f"centroids within {threshold_m:g} m", Graph.build_distance_band(centroids, threshold=threshold_m)
     raise UsageError(f"`kind`={kind!r}, `k`={k}, `threshold_m`={threshold_m}: use 'queen', 'rook', 'knn' with `k` or 'distance' with `threshold_m`.")
 
-# %% ../../notebooks/lib/analysis/hotspots.ipynb #83aa1b0a
+# %% ../../notebooks/lib/analysis/hotspots.ipynb #f472696e
 def _checked(values: pd.Series, weights: Weights, kept: int = 1) -> np.ndarray:
     problems = []
     if not values.index.equals(weights.graph.unique_ids):
@@ -98,7 +98,7 @@ def _checked(values: pd.Series, weights: Weights, kept: int = 1) -> np.ndarray:
         raise DataError("; ".join(problems) + ".", problems)
     return values.to_numpy(dtype=float)
 
-
+# %% ../../notebooks/lib/analysis/hotspots.ipynb #746025ca
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
     # esda draws from NumPy's global state: set it, and give it back as it was
