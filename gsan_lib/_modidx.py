@@ -1036,6 +1036,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/gsan/gsan', 'doc_host': 'h
                                        'gsan_lib.bank.vectors.check_json_numbers': ( 'bank/vectors.html#check_json_numbers',
                                                                                      'gsan_lib/bank/vectors.py'),
                                        'gsan_lib.bank.vectors.dbf_encoding': ('bank/vectors.html#dbf_encoding', 'gsan_lib/bank/vectors.py'),
+                                       'gsan_lib.bank.vectors.gdal_told': ('bank/vectors.html#gdal_told', 'gsan_lib/bank/vectors.py'),
                                        'gsan_lib.bank.vectors.open_geojson': ('bank/vectors.html#open_geojson', 'gsan_lib/bank/vectors.py'),
                                        'gsan_lib.bank.vectors.open_parquet': ('bank/vectors.html#open_parquet', 'gsan_lib/bank/vectors.py'),
                                        'gsan_lib.bank.vectors.open_shape': ('bank/vectors.html#open_shape', 'gsan_lib/bank/vectors.py'),

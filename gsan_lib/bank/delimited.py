@@ -288,16 +288,17 @@ def _drop_lines(block: bytes, lines: int) -> tuple[bytes, int]:
         lines -= 1
     return block[at:], lines
 
-# %% ../../notebooks/lib/bank/delimited.ipynb #d67481af
+# %% ../../notebooks/lib/bank/delimited.ipynb #9ff6cc70
 def _head(path: Path, encoding: Encoding) -> list[str]:
     """The first whole lines of a file (the last one may be cut where the head ends)."""
-    text = b""
+    text, whole = b"", True
     for block in utf8_blocks(path, encoding, Repairs(), HEAD_BYTES):
         text += block
-        if text.count(b"\n") >= 3 or len(text) > MOST_HEAD:
+        if (len(text) >= HEAD_BYTES and text.count(b"\n") > 2) or len(text) > MOST_HEAD:
+            whole = False
             break
     lines = [line.rstrip("\r") for line in text.decode().split("\n")]
-    return lines if path.stat().st_size <= HEAD_BYTES or len(lines) < 2 else lines[:-1]
+    return lines if whole or len(lines) < 2 else lines[:-1]
 
 
 def _records(lines: Sequence[str], delimiter: str, most: int = HEAD_ROWS) -> tuple[list[list[str]], list[int]]:
@@ -328,7 +329,7 @@ def find_delimiter(lines: Sequence[str]) -> str | None:
             best, score = delimiter, share
     return best
 
-# %% ../../notebooks/lib/bank/delimited.ipynb #c78b2e70
+# %% ../../notebooks/lib/bank/delimited.ipynb #d8999e67
 def open_delimited(
     path: Path,
     *,
@@ -340,6 +341,8 @@ def open_delimited(
     """A delimited text file as a table of text columns. Raises InputError for text that is no table."""
     how = named_encoding(encoding, path) if encoding else find_encoding(path)
     lines = _head(path, how)
+    if not any(line.strip() for line in lines):
+        raise InputError(f"`{path.name}`에 내용이 있는 행이 없습니다. 파일을 다시 받으십시오.")
     mark = delimiter or find_delimiter(lines)
     if mark is None:
         raise InputError(f"`{path.name}`은(는) 칸이 나뉜 표가 아닙니다(쉼표, 탭, 쌍반점, 세로줄로 고르게 나뉘지 않음). 표라면 `delimiter=`로 구분자를 알려 주십시오.")

@@ -123,7 +123,7 @@ def check_error(
         advice = ADVICE.get(code.zfill(2), "제공 기관의 오류 코드표를 확인하고 다시 요청하십시오")
         raise InputError(f"`{name}`은(는) 자료가 아니라 오픈API 오류 응답입니다(코드 {code}, {text}). {advice}.")
 
-# %% ../../notebooks/lib/bank/envelopes.ipynb #59a8a070
+# %% ../../notebooks/lib/bank/envelopes.ipynb #b33b4cc5
 def _lists(content: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], list[dict[str, Any]]]]:
     """All lists of mappings in an answer, outermost first, with their paths; rows are not searched."""
     if isinstance(content, list):
@@ -174,8 +174,11 @@ def find_rows(
     if found:
         path, rows = max(found, key=lambda entry: len(entry[1]))
         return Envelope(rows, ".".join(path), _total(content, path))
-    if _total(content, ("response", "body")) == 0:
+    total = _total(content, ("response", "body"))
+    if total == 0:
         raise InputError(f"`{name}`은(는) 정상 응답이지만 자료가 0건입니다. 요청 조건을 확인하십시오.")
+    if total:
+        return Envelope([], "", total)  # an empty page of an answer that promises rows
     if isinstance(content, dict) and content and not any(isinstance(value, dict | list) for value in content.values()):
         return Envelope([content], "", None)
     raise InputError(f"`{name}`에서 행의 목록을 찾지 못했습니다. `response.body.items`처럼 목록이 있는 응답인지 확인하십시오.")

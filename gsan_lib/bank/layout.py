@@ -95,7 +95,7 @@ def _continues(header: Sequence[Row], row: Row) -> bool:
     repeated = [position for position, owner in enumerate(_groups(above)) if owner >= 0 and spans[owner] > 1 and position < len(row) and row[position].strip()]
     return bool(blank_below) or len(repeated) > 1
 
-# %% ../../notebooks/lib/bank/layout.ipynb #d3da4b6a
+# %% ../../notebooks/lib/bank/layout.ipynb #7e877f00
 def _looks_like_data(row: Row) -> bool:
     """A header of numbers is data, except a run of years, weeks or hours."""
     numbers = [cell.strip().replace(",", "") for cell in row if is_number(cell)]
@@ -103,6 +103,8 @@ def _looks_like_data(row: Row) -> bool:
         return False
     if any("." in number or "%" in number for number in numbers):
         return True
+    if all(re.fullmatch(r"(19|20)\d{2}", number) for number in numbers):
+        return False  # years, repeated over the columns that they span
     return any(int(later) <= int(sooner) for sooner, later in zip(numbers, numbers[1:], strict=False))
 
 
