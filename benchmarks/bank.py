@@ -29,7 +29,12 @@ def make(path: Path, rows: int) -> None:
 
     rng = np.random.default_rng(20260101)
     kinds = np.array(["LED", "나트륨", "메탈할라이드", "무전극"])
-    roads = np.array([f"광주광역시 광산구 {name}로 " for name in ("사암", "임방울대", "송정", "하남대", "풍영", "수완", "첨단중앙", "어등대", "목련", "장신")])
+    roads = np.array(
+        [
+            f"광주광역시 광산구 {name}로 "
+            for name in ("사암", "임방울대", "송정", "하남대", "풍영", "수완", "첨단중앙", "어등대", "목련", "장신")
+        ]
+    )
     with path.open("w", encoding="cp949", newline="") as file:
         for start in range(0, rows, PART):
             count = min(PART, rows - start)
@@ -145,7 +150,9 @@ def main() -> None:
         print(f"  {who:5} {run['seconds']:6.2f} s  {run['peak_mb']:6.0f} MB")
     print(f"  gsan / peer: time {result['time_ratio']:.2f}, memory {result['memory_ratio']:.2f}")
     if given.times:
-        print(f"  {given.times} times the rows: {result['more_rows']['seconds']:.1f} s, memory {result['more_memory_ratio']:.2f} of that for one")
+        print(
+            f"  {given.times} times the rows: {result['more_rows']['seconds']:.1f} s, memory {result['more_memory_ratio']:.2f} of that for one"
+        )
     print(f"  status of {given.datasets} datasets: {result['status_seconds']:.3f} s")
 
 

@@ -46,7 +46,15 @@ def register(home: Path, **datasets) -> None:
     """Writes the register: the sample's boundaries and population, and the datasets given."""
     plain = yaml.safe_load((Path(sample.__file__).parent.parent / "parameters" / "sample" / "sources.yml").read_text("utf-8"))["datasets"]
     base = {name: plain[name] for name in ("dong_boundaries", "population_age")}
-    about = {"title_ko": "가로등", "title_en": "Lights", "standard": "lights", "publisher": "시험", "licence": "CC0", "access": "public", "as_of": "2025-12-31"}
+    about = {
+        "title_ko": "가로등",
+        "title_en": "Lights",
+        "standard": "lights",
+        "publisher": "시험",
+        "licence": "CC0",
+        "access": "public",
+        "as_of": "2025-12-31",
+    }
     content = {"datasets": base | {name: about | entry for name, entry in datasets.items()}}
     (home / "parameters" / "town" / "sources.yml").write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), "utf-8")
 
@@ -66,7 +74,13 @@ def outcome(home: Path, dataset: str = "lights", **asked) -> building.Outcome:
 
 def test_every_row_is_kept_or_set_aside_with_its_reason(town):
     away = 60_000
-    rows = [at(0, number="1"), at(away, number="2"), at(away, "부산광역시 중구 1", number="3"), "4,광주광역시 광산구 2,,,2020,2025-12-31", "5,광주광역시 광산구 3,0,0,2020,2025-12-31"]
+    rows = [
+        at(0, number="1"),
+        at(away, number="2"),
+        at(away, "부산광역시 중구 1", number="3"),
+        "4,광주광역시 광산구 2,,,2020,2025-12-31",
+        "5,광주광역시 광산구 3,0,0,2020,2025-12-31",
+    ]
     lights(town, rows)
     register(town, lights={"file": "lights.csv"})
     found = outcome(town)
@@ -119,7 +133,9 @@ def test_list_without_a_row_inside_is_unpublished_but_a_neighbours_list_is_not(t
 
 def test_rows_without_position_are_kept_where_the_register_says_so(town):
     lights(town, [at(), "4,광주광역시 광산구 2,,,2020,2025-12-31"])
-    register(town, lights={"file": "lights.csv", "place": {"position": "optional"}}, bare={"file": "lights.csv", "place": {"position": "none"}})
+    register(
+        town, lights={"file": "lights.csv", "place": {"position": "optional"}}, bare={"file": "lights.csv", "place": {"position": "none"}}
+    )
     building.build("town")
     kept = bank.load("town/lights")
     assert kept.geometry.isna().tolist() == [False, True]
@@ -276,13 +292,23 @@ def test_status_tells_held_missing_and_unregistered_datasets(town, capsys):
 
 def test_diff_names_rows_added_removed_and_changed(town, capsys):
     lights(town, [at(0, "광주광역시 광산구 가로 1"), at(10, "광주광역시 광산구 가로 2"), at(20, "광주광역시 광산구 가로 3")], "old.csv")
-    lights(town, [at(0, "광주광역시 광산구 가로 1"), at(20, "광주광역시 광산구 가로 3").replace(",2020,", ",2024,"), at(30, "광주광역시 광산구 가로 4")], "new.csv")
+    lights(
+        town,
+        [
+            at(0, "광주광역시 광산구 가로 1"),
+            at(20, "광주광역시 광산구 가로 3").replace(",2020,", ",2024,"),
+            at(30, "광주광역시 광산구 가로 4"),
+        ],
+        "new.csv",
+    )
     register(town, lights={"editions": [{"file": "old.csv", "as_of": "2020-12-31"}, {"file": "new.csv", "as_of": "2024-12-31"}]})
     building.build("town")
     found = catalog.diff("town", "lights")
     assert found.added["address"].tolist() == ["광주광역시 광산구 가로 4"]
     assert found.removed["address"].tolist() == ["광주광역시 광산구 가로 2"]
-    assert found.changed[["column", "before", "after"]].to_dict("records") == [{"column": "installed_year", "before": "2020", "after": "2024"}]
+    assert found.changed[["column", "before", "after"]].to_dict("records") == [
+        {"column": "installed_year", "before": "2020", "after": "2024"}
+    ]
     back = catalog.diff("town", "lights", "2024-12-31", "2020-12-31")
     assert back.added["address"].tolist() == found.removed["address"].tolist()
     same = catalog.diff("town", "lights", found.after["sha256"][:10], found.after["sha256"])
@@ -295,11 +321,14 @@ def test_diff_names_rows_added_removed_and_changed(town, capsys):
 
 
 def test_proposed_entry_is_a_register_entry_but_for_what_only_people_know(town, capsys):
-    lights(town, [at()])
-    assert cli.run(["bank", "add", "town", str(town / "inbox" / "lights.csv")]) == 0
+    head = "보안등위치명,설치개수,소재지도로명주소,소재지지번주소,위도,경도,설치연도,설치형태,관리기관명,데이터기준일자"
+    (town / "inbox" / "보안등정보.csv").write_text(
+        f"{head}\n송정 1,1,,광주광역시 광산구 송정동 1,35.14,126.79,2020,한전주,광산구청,2025-12-31\n", "utf-8"
+    )
+    assert cli.run(["bank", "add", "town", str(town / "inbox" / "보안등정보.csv")]) == 0
     text = capsys.readouterr().out
     ((name, entry),) = yaml.safe_load(text)["datasets"].items()
-    assert (name, entry["standard"], entry["file"]) == ("lights", "lights", "lights.csv")
+    assert (name, entry["standard"], entry["file"]) == ("lights", "lights", "보안등정보.csv")
     assert entry["licence"] == catalog.ASK
     from gsan_lib.bank.register import parse
 
@@ -313,7 +342,13 @@ def test_two_builds_with_a_fixed_clock_give_the_same_manifests(town, monkeypatch
     for name in ("one", "two"):
         monkeypatch.setenv("GSAN_BANK", str(town / name))
         building.build("town")
-        told.append({path.relative_to(town / name): path.read_bytes() for path in sorted((town / name).rglob("*")) if path.name in ("manifest.json", "data.parquet", "set_aside.parquet")})
+        told.append(
+            {
+                path.relative_to(town / name): path.read_bytes()
+                for path in sorted((town / name).rglob("*"))
+                if path.name in ("manifest.json", "data.parquet", "set_aside.parquet")
+            }
+        )
     assert told[0] == told[1]
     assert len(told[0]) == 9
 

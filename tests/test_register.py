@@ -67,14 +67,20 @@ def test_each_fault_is_named(changes, said):
 
 def test_all_faults_of_all_entries_are_said_at_once():
     with pytest.raises(DataError) as caught:
-        parse({"datasets": {"a": entry(licence="left out", file="/x"), "B": entry(), "c": "lights.csv"}, "dataset": {}}, "gwangsan", "sources.yml")
+        parse(
+            {"datasets": {"a": entry(licence="left out", file="/x"), "B": entry(), "c": "lights.csv"}, "dataset": {}},
+            "gwangsan",
+            "sources.yml",
+        )
     assert len(caught.value.problems) == 5
     assert "5건" in str(caught.value)
 
 
 def test_editions_are_sorted_and_share_what_stands_beside_them():
     listed = [{"file": "b.csv", "as_of": "2026-01-01"}, {"file": "a.csv", "as_of": "2020-01-01", "reader": {"encoding": "cp949"}}]
-    found = parse({"datasets": {"lights": entry(file="left out", as_of="left out", editions=listed, columns={"번호": "light_no"})}}, "gwangsan")["lights"]
+    found = parse(
+        {"datasets": {"lights": entry(file="left out", as_of="left out", editions=listed, columns={"번호": "light_no"})}}, "gwangsan"
+    )["lights"]
     assert [edition.file for edition in found.editions] == ["a.csv", "b.csv"]
     assert found.editions[0].reader == {"encoding": "cp949"}
     assert all(edition.columns == {"번호": "light_no"} for edition in found.editions)

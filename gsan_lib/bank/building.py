@@ -55,10 +55,10 @@ class Outcome:
         """The outcome for `--json`."""
         return asdict(self)
 
-# %% ../../notebooks/lib/bank/building.ipynb #8c9ec3bb
+# %% ../../notebooks/lib/bank/building.ipynb #0298b921
 def _outcome(source: Source, edition: Edition, told: dict[str, Any], fresh: bool) -> Outcome:
     names = ("sha256", "rows_read", "rows", "rows_kept", "rows_inside", "rows_margin", "rows_set_aside", "repaired")
-    lists = {name: tuple(told[name]) for name in ("set_aside", "repairs", "findings")}
+    lists: dict[str, Any] = {name: tuple(told[name]) for name in ("set_aside", "repairs", "findings")}
     state, sentence = (NEW if fresh else UNCHANGED), ""
     if not told["published"]:
         state, sentence = UNPUBLISHED, "목록에 이 지자체 안의 행이 하나도 없습니다(미공표). 시설이 없다는 뜻이 아닙니다."
@@ -70,16 +70,16 @@ def _outcome(source: Source, edition: Edition, told: dict[str, Any], fresh: bool
 def _refusal(source: Source, edition: Edition, sentence: str) -> Outcome:
     return Outcome(source.id, source.title_ko, edition.file, edition.as_of, REFUSED, sentence)
 
-# %% ../../notebooks/lib/bank/building.ipynb #844ab369
+# %% ../../notebooks/lib/bank/building.ipynb #817f6abc
 @contextlib.contextmanager
 def _inbox(place: settings.Municipality) -> Iterator[Path]:
     """The folder of raw files. Raises UsageError where it is not there."""
     if place.simulated:
         from gsan_lib import sample
 
-        with tempfile.TemporaryDirectory(prefix="gsan-sample-") as folder:
-            sample.write(Path(folder))
-            yield Path(folder)
+        with tempfile.TemporaryDirectory(prefix="gsan-sample-") as made:
+            sample.write(made)
+            yield Path(made)
         return
     folder = settings.inbox()
     if not folder.is_dir():

@@ -122,7 +122,7 @@ def _matched(before: pd.DataFrame, after: pd.DataFrame, key: list[str]) -> tuple
     gone, new = (one[~one.index.isin(shared)].reset_index(key).reset_index(drop=True) for one in (left, right))
     return new, gone, changed
 
-# %% ../../notebooks/lib/bank/catalog.ipynb #a96fa671
+# %% ../../notebooks/lib/bank/catalog.ipynb #60abd9bb
 def _chosen(id: str, which: str | None, bank: Bank, default: int) -> dict[str, Any]:
     """A manifest by the beginning of its sha256, by an ISO day, or by its place in the row of snapshots."""
     every = manifests(id, bank=bank)
@@ -160,8 +160,9 @@ def diff(
     repeated = sum(int(frame.duplicated(key).sum()) for frame in frames) if key else 0
     note = f"행을 {', '.join(f'`{name}`' for name in key)}(으)로 맞추었습니다." if key else "이름도 키도 없어 행 전체로 맞추었습니다. 고친 행은 사라진 행 하나와 새 행 하나로 나타납니다."
     note += f" 이것이 같은 행 {repeated:,}개는 차례로 번호를 붙여 맞추었습니다." if repeated else ""
-    shared = [name for name in frames[0] if name in frames[1]]
-    return Difference(id, *sides, tuple(key), *_matched(*frames, key or shared), note)
+    shared = [str(name) for name in frames[0] if name in frames[1]]
+    added, removed, changed = _matched(frames[0], frames[1], key or shared)
+    return Difference(id, sides[0], sides[1], tuple(key), added, removed, changed, note)
 
 # %% ../../notebooks/lib/bank/catalog.ipynb #c1d97184
 ASK = "확인 필요"  # what an officer has to fill in

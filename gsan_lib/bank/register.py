@@ -139,7 +139,7 @@ def _edition_problems(name: str, edition: Any) -> Iterator[str]:
         yield f"`{name}`: `sha256`은 16진수 64자여야 하는데 {len(str(edition['sha256']))}자가 왔습니다"
     yield from (f"`{name}`: `{key}`는 `이름: 값`들이어야 합니다" for key in ("reader", "columns") if not isinstance(edition.get(key) or {}, dict))
 
-# %% ../../notebooks/lib/bank/register.ipynb #fcf884cc
+# %% ../../notebooks/lib/bank/register.ipynb #588deecd
 def _editions(entry: dict[str, Any]) -> list[Any]:
     """The files of an entry; what stands beside `editions:` holds for each of them."""
     shared = {key: entry[key] for key in _EDITION if key in entry}
@@ -154,13 +154,14 @@ def _source(municipality: str, name: str, entry: dict[str, Any]) -> Source:
         for each in _editions(entry)
     ]
     plain = {key: value for key, value in entry.items() if key not in (*_EDITION, "editions", "place", "only", "beginning") and value is not None}
-    rows = {key: {name: tuple(map(str, values)) for name, values in entry.get(key, {}).items()} for key in ("only", "beginning")}
+    only, beginning = ({name: tuple(map(str, values)) for name, values in entry.get(key, {}).items()} for key in ("only", "beginning"))
     return Source(
         municipality=municipality,
         dataset=name,
         editions=tuple(sorted(editions, key=lambda edition: edition.as_of or "")),
         place=Place(**entry.get("place", {})),
-        **rows,
+        only=only,
+        beginning=beginning,
         **plain,
     )
 

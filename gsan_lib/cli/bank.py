@@ -19,9 +19,19 @@ if TYPE_CHECKING:
 app = typer.Typer(rich_markup_mode=None)
 
 MUNICIPALITY = typer.Argument(help="parameters/ 아래의 폴더 이름, 예: sample, gwangsan")
+FILE = typer.Argument(help="들여다볼 파일")
+DATASETS = typer.Option(None, "--dataset", help="이 데이터셋만(여러 번 쓸 수 있음)")
 AS_JSON = typer.Option(False, "--json", help="사람 대신 프로그램이 읽을 JSON으로 출력")
 WIDE = 150  # columns of a table that goes to a file or a pipe
-STATES = {"new": "새로 만듦", "unchanged": "그대로", "unpublished": "미공표", "refused": "거절", "held": "있음", "missing": "없음", "unregistered": "등록되지 않음"}
+STATES = {
+    "new": "새로 만듦",
+    "unchanged": "그대로",
+    "unpublished": "미공표",
+    "refused": "거절",
+    "held": "있음",
+    "missing": "없음",
+    "unregistered": "등록되지 않음",
+}
 REASONS = {
     "elsewhere": "다른 곳", "out_of_place": "좌표가 벗어남", "no_coordinates": "좌표 없음", "placeholder": "자리표시 좌표", "total_row": "합계 행",
     "no_code": "코드 없음", "no_label": "이름 없음", "field_count": "칸 수가 다름",
@@ -72,7 +82,18 @@ def _reasons(entries: Iterable[dict[str, Any]]) -> str:
 
 def _outcomes(outcomes: list[Outcome], console: Console) -> None:
     """The account of a build."""
-    columns = [("데이터셋", "left"), ("기준일", "left"), ("읽은 행", "right"), ("남긴 행", "right"), ("안", "right"), ("여유", "right"), ("고친 곳", "right"), ("제쳐 둔 행", "right"), ("까닭", "left"), ("상태", "left")]
+    columns = [
+        ("데이터셋", "left"),
+        ("기준일", "left"),
+        ("읽은 행", "right"),
+        ("남긴 행", "right"),
+        ("안", "right"),
+        ("여유", "right"),
+        ("고친 곳", "right"),
+        ("제쳐 둔 행", "right"),
+        ("까닭", "left"),
+        ("상태", "left"),
+    ]
     table = _table(columns)
     for each in outcomes:
         counts = [each.rows_read, each.rows_kept, each.rows_inside, each.rows_margin, each.repaired, each.rows_set_aside]
@@ -82,14 +103,18 @@ def _outcomes(outcomes: list[Outcome], console: Console) -> None:
     for each in outcomes:
         if each.sentence:
             console.print(f"{'✗' if each.state == 'refused' else '·'} {each.id} ({each.file}): {each.sentence}", soft_wrap=True)
-    told = [f"{STATES[state]} {count}" for state in ("new", "unchanged", "unpublished", "refused") if (count := sum(each.state == state for each in outcomes))]
+    told = [
+        f"{STATES[state]} {count}"
+        for state in ("new", "unchanged", "unpublished", "refused")
+        if (count := sum(each.state == state for each in outcomes))
+    ]
     console.print(f"모두 {len(outcomes)}건: {', '.join(told)}.", soft_wrap=True)
 
 
 @app.command()
 def build(
     municipality: str = MUNICIPALITY,
-    dataset: list[str] | None = typer.Option(None, "--dataset", help="이 데이터셋만(여러 번 쓸 수 있음)"),
+    dataset: list[str] | None = DATASETS,
     force: bool = typer.Option(False, "--force", help="바뀐 것이 없어도 다시 읽음"),
     as_json: bool = AS_JSON,
 ) -> None:
@@ -110,7 +135,7 @@ def build(
 @app.command()
 def add(
     municipality: str = MUNICIPALITY,
-    file: Path = typer.Argument(help="등록할 파일"),
+    file: Path = FILE,
 ) -> None:
     """파일을 들여다보고 sources.yml에 넣을 항목을 제안함 / proposes a register entry."""
     from gsan_lib.bank.catalog import propose
@@ -120,7 +145,7 @@ def add(
 
 @app.command()
 def inspect(
-    file: Path = typer.Argument(help="들여다볼 파일"),
+    file: Path = FILE,
     as_json: bool = AS_JSON,
 ) -> None:
     """아무도 설명하지 않은 파일의 형식, 인코딩, 머리글, 열, 좌표계, 문제를 보임 / what is in a file."""
@@ -145,7 +170,19 @@ def status(
     if as_json:
         _json(lines)
         return
-    columns = [("데이터셋", "left"), ("이름", "left"), ("상태", "left"), ("행", "right"), ("안", "right"), ("제쳐 둔 행", "right"), ("기준일", "left"), ("안 날", "left"), ("등급", "left"), ("알아 둘 것", "right"), ("스냅숏", "left")]
+    columns = [
+        ("데이터셋", "left"),
+        ("이름", "left"),
+        ("상태", "left"),
+        ("행", "right"),
+        ("안", "right"),
+        ("제쳐 둔 행", "right"),
+        ("기준일", "left"),
+        ("안 날", "left"),
+        ("등급", "left"),
+        ("알아 둘 것", "right"),
+        ("스냅숏", "left"),
+    ]
     table = _table(columns)
     for line in lines:
         if line["state"] == "missing":
@@ -153,7 +190,17 @@ def status(
             continue
         age = f"{line['as_of']}{' (오래됨)' if line['old'] else ''}" if line["as_of"] else "미상"
         counts = [f"{line[name] or 0:,}" for name in ("rows", "rows_inside", "rows_set_aside")]
-        table.add_row(line["dataset"], line["title_ko"], STATES[line["state"]], *counts, age, line["known_at"][:10], line["access"], f"{len(line['findings'])}건", line["sha256"][:12])
+        table.add_row(
+            line["dataset"],
+            line["title_ko"],
+            STATES[line["state"]],
+            *counts,
+            age,
+            line["known_at"][:10],
+            line["access"],
+            f"{len(line['findings'])}건",
+            line["sha256"][:12],
+        )
     _console().print(table)
 
 
