@@ -19,8 +19,8 @@ from ..errors import InputError
 # %% auto #0
 __all__ = ['EVIDENCE', 'AREA_TOLERANCE', 'FAR_TOLERANCE', 'find_twins', 'Merged', 'merge_twins']
 
-# %% ../../notebooks/lib/analysis/twins.ipynb #89b82d7f
-EVIDENCE = ("name and area", "area", "name", "place")  # strongest first; the last is reported only
+# %% ../../notebooks/lib/analysis/twins.ipynb #3dbe77fb
+EVIDENCE = ("name and area", "address", "area", "name", "place")  # strongest first; the last is reported only
 AREA_TOLERANCE = 0.02  # areas that differ by less are the same area, surveyed or rounded differently
 FAR_TOLERANCE = 0.002  # the same for rows far apart: only rounding (348.6 and 349)
 
@@ -39,8 +39,8 @@ def _called(frame: gpd.GeoDataFrame, name: str, kind: str) -> np.ndarray:
     plain = frame[[name, kind]].astype(str).replace(r"\s", "", regex=True)
     return np.array([one.removesuffix(sort) for one, sort in zip(plain[name], plain[kind], strict=True)])
 
-# %% ../../notebooks/lib/analysis/twins.ipynb #e032e570
-def _witnessed(frame: gpd.GeoDataFrame, pairs: pd.DataFrame, name: str, area: str, kind: str, near_m: float) -> pd.DataFrame:
+# %% ../../notebooks/lib/analysis/twins.ipynb #e4900cab
+def _witnessed(frame: gpd.GeoDataFrame, pairs: pd.DataFrame, name: str, area: str, kind: str, address: str, near_m: float) -> pd.DataFrame:
     """The pairs for which anything speaks, with `area_ratio` (smaller over larger) and `evidence` (position in EVIDENCE)."""
     one, two = pairs["one"].to_numpy(), pairs["two"].to_numpy()
     called = _called(frame, name, kind)
@@ -50,10 +50,13 @@ def _witnessed(frame: gpd.GeoDataFrame, pairs: pd.DataFrame, name: str, area: st
     same_name, same_area = (called[one] == called[two]) & (called[one] != ""), ratio >= 1 - AREA_TOLERANCE
     same_kind, near = sort[one] == sort[two], pairs["distance_m"].to_numpy() <= near_m
     close, exact = same_kind & near, same_kind & (ratio >= 1 - FAR_TOLERANCE)
-    evidence = np.select([same_name & same_area & (exact | near), close & same_area, close & same_name, close], [0, 1, 2, 3], -1)
+    lot = frame[address].astype("str").fillna("").str.replace(r"\s", "", regex=True).to_numpy()
+    same_lot = (lot[one] == lot[two]) & (lot[one] != "") & same_kind
+    found = [same_name & same_area & (exact | near), same_lot & (same_name | same_area), close & same_area, close & same_name, close]
+    evidence = np.select(found, list(range(len(EVIDENCE))), -1)
     return pairs.assign(area_ratio=ratio, evidence=evidence)[evidence >= 0]
 
-# %% ../../notebooks/lib/analysis/twins.ipynb #2d6b1b3a
+# %% ../../notebooks/lib/analysis/twins.ipynb #644e170f
 def find_twins(
     frame: gpd.GeoDataFrame,  # points of several publishers, metric CRS, unique index
     *,
@@ -61,13 +64,14 @@ def find_twins(
     name: str = "name",
     area: str = "area_m2",  # square metres
     kind: str = "kind",
+    address: str = "address",  # down to the lot; may be missing
     near_m: float = 100.0,  # distance at which one agreeing witness is enough, straight-line metres
-    far_m: float = 10_000.0,  # distance up to which name, kind and area together are believed: a point may be geocoded to the wrong end of a gu
+    far_m: float = 20_000.0,  # distance up to which rows are compared at all: a point may be geocoded to the wrong end of a gu
 ) -> pd.DataFrame:  # one, two (index values), distance_m, area_ratio (0 to 1), evidence; each row of `frame` in at most one pair
     """Pairs of rows that stand for one thing, strongest evidence first. Raises CrsError, DataError, InputError."""
     if not 0 <= near_m <= far_m:
         raise InputError(f"`near_m`={near_m:g} must lie between 0 and `far_m`={far_m:g} metres.")
-    found = _witnessed(frame, _candidates(frame, publisher, far_m), name, area, kind, near_m)
+    found = _witnessed(frame, _candidates(frame, publisher, far_m), name, area, kind, address, near_m)
     found = found.sort_values(["evidence", "distance_m", "one", "two"])
     taken: set[int] = set()
     kept = []
