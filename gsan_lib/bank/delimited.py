@@ -36,7 +36,7 @@ LINES_JOINED = 30  # lines over which a quoted cell may run
 MOST_COLUMNS = 4096  # more is no table that an office publishes
 MOST_HEAD = 64 << 20  # a first line longer than this is refused
 
-# %% ../../notebooks/lib/bank/delimited.ipynb #b3ba8e52
+# %% ../../notebooks/lib/bank/delimited.ipynb #3f108903
 @dataclass(frozen=True)
 class Fields:
     """A line as fields; `open` where a quoted cell has not ended, `odd` where quotes stood where none may stand."""
@@ -53,7 +53,8 @@ def _quoted(line: str, start: int, delimiter: str) -> tuple[str, int, bool]:
         end = min((at for at in (line.find('""' + delimiter, start + 2), len(line) - 2 if line.endswith('""') else -1) if at >= start + 2), default=-1)
         if end >= 0:
             return '"' + line[start + 2 : end] + '"', end + 2, True
-    at, text = start + 1, []
+    text: list[str] = []
+    at = start + 1
     while True:
         end = line.find('"', at)
         if end < 0:
@@ -288,7 +289,7 @@ def _drop_lines(block: bytes, lines: int) -> tuple[bytes, int]:
         lines -= 1
     return block[at:], lines
 
-# %% ../../notebooks/lib/bank/delimited.ipynb #9ff6cc70
+# %% ../../notebooks/lib/bank/delimited.ipynb #f7c60050
 def _head(path: Path, encoding: Encoding) -> list[str]:
     """The first whole lines of a file (the last one may be cut where the head ends)."""
     text, whole = b"", True
@@ -303,7 +304,9 @@ def _head(path: Path, encoding: Encoding) -> list[str]:
 
 def _records(lines: Sequence[str], delimiter: str, most: int = HEAD_ROWS) -> tuple[list[list[str]], list[int]]:
     """The first records of a file, and the lines that each takes."""
-    rows, taken, at = [], [], 0
+    rows: list[list[str]] = []
+    taken: list[int] = []
+    at = 0
     while at < len(lines) and len(rows) < most:
         fields, used = split_row(lines[at], delimiter), 1
         while fields.open and at + used < len(lines) and used < LINES_JOINED:

@@ -128,7 +128,7 @@ def _coordinates(frame: pd.DataFrame, x: str, y: str) -> tuple[dict[str, Any], l
     extent = [float(xs.min()), float(ys.min()), float(xs.max()), float(ys.max())]
     return {"x": x, "y": y, "points": len(xs), "extent": extent, "crs": fitting, "swapped": swapped}, problems
 
-# %% ../../notebooks/lib/bank/inspection.ipynb #43ef859f
+# %% ../../notebooks/lib/bank/inspection.ipynb #131955c3
 def _table_problems(frame: pd.DataFrame, columns: Iterable[Column], rows: int) -> list[str]:
     """Sentences on columns and rows that will surprise an analyst."""
     told = []
@@ -139,6 +139,8 @@ def _table_problems(frame: pd.DataFrame, columns: Iterable[Column], rows: int) -
     constant = [column.name for column in columns if column.distinct == 1 and rows > 20 and column.type != "empty"]
     told += [f"값이 하나도 없는 열이 {len(empty)}개 있습니다({', '.join(empty[:6])})."] * bool(empty)
     told += [f"값이 한 가지뿐인 열이 {len(constant)}개 있습니다({', '.join(constant[:6])})."] * bool(constant)
+    blank = int(frame[[column.name for column in columns]].isna().all(axis=1).sum()) if rows else 0
+    told += [f"모든 칸이 빈 행이 {blank:,}개 있습니다."] * bool(blank)
     labels = [column.name for column in columns if column.type == "text"][:3]
     totals = [int(number) for name in labels for number in frame.index[frame[name].fillna("").str.fullmatch(TOTAL.pattern)]]
     if totals:

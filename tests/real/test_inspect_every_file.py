@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+from conftest import real_files
 
 from gsan_lib.bank.inspection import inspect
 from gsan_lib.errors import InputError
-from conftest import real_files
 
 
 def files() -> list[str]:
