@@ -616,6 +616,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/gsan/gsan', 'doc_host': 'h
                                          'gsan_lib.bank.encodings.Encoding.label': ( 'bank/encodings.html#encoding.label',
                                                                                      'gsan_lib/bank/encodings.py'),
                                          'gsan_lib.bank.encodings._common': ('bank/encodings.html#_common', 'gsan_lib/bank/encodings.py'),
+                                         'gsan_lib.bank.encodings._found': ('bank/encodings.html#_found', 'gsan_lib/bank/encodings.py'),
                                          'gsan_lib.bank.encodings._samples': ('bank/encodings.html#_samples', 'gsan_lib/bank/encodings.py'),
                                          'gsan_lib.bank.encodings._score': ('bank/encodings.html#_score', 'gsan_lib/bank/encodings.py'),
                                          'gsan_lib.bank.encodings._utf16_without_mark': ( 'bank/encodings.html#_utf16_without_mark',

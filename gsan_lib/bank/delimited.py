@@ -180,7 +180,7 @@ def well_quoted(
     escaped[1:-1] = quotes[2::2] == quotes[1:-1:2] + 1
     return bool((ends[before] | escaped[:-1]).all() and (ends[after] | escaped[1:]).all())
 
-# %% ../../notebooks/lib/bank/delimited.ipynb #8db43e68
+# %% ../../notebooks/lib/bank/delimited.ipynb #5a4b6aea
 def _fast(block: bytes, layout: Layout, delimiter: str) -> pa.Table | None:
     """A block of whole lines as text columns, None where it is not well-formed or has rows of another width."""
     bare = b"\r" in block and block.count(b"\r") != block.count(b"\r\n")
@@ -196,6 +196,7 @@ def _fast(block: bytes, layout: Layout, delimiter: str) -> pa.Table | None:
                 delimiter=delimiter, quote_char='"' if b'"' in block else False, newlines_in_values=b'"' in block, ignore_empty_lines=len(names) > 1
             ),
             convert_options=pa.csv.ConvertOptions(
+                check_utf8=False,  # the blocks are UTF-8 already
                 column_types={name: pa.large_string() for name in names}, strings_can_be_null=True, quoted_strings_can_be_null=True, null_values=[""]
             ),
         )
