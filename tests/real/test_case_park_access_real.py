@@ -1,0 +1,57 @@
+"""The park case on the real files of Gwangsan: parks published twice, counted by hand from the national list."""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import pytest
+from case_cells import Played, play
+
+from gsan_lib import bank
+from gsan_lib.analysis import twins
+from gsan_lib.bank.building import build
+
+pytestmark = [pytest.mark.real, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def real_bank(inbox, tmp_path_factory: pytest.TempPathFactory) -> str:
+    place = tmp_path_factory.mktemp("real_bank")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GSAN_BANK", str(place))
+        patch.setenv("GSAN_INBOX", str(inbox))
+        build("gwangsan", ["dong_boundaries", "population_age", "parks", "hydrants"])
+    return str(place)
+
+
+@pytest.fixture
+def parks(real_bank, monkeypatch) -> gpd.GeoDataFrame:
+    monkeypatch.setenv("GSAN_BANK", real_bank)
+    return bank.load("gwangsan/parks")
+
+
+def test_the_gu_and_the_city_publish_the_same_parks(parks):
+    inside = parks[parks["place"] == "inside"]
+    assert inside["provider"].value_counts().to_dict() == {"광주광역시 광산구": 220, "광주광역시": 152}
+    merged = twins.merge_twins(parks, twins.find_twins(parks))
+    left = merged.rows[merged.rows["place"] == "inside"]
+    # read in both lists by hand: these four stand in the city's list alone
+    assert set(left.loc[left["provider"] == "광주광역시", "name"]) == {"송정주공", "한밭", "검바우", "빛그린산단체육"}
+    assert len(left) == 224 and (left["provider"] == "광주광역시 광산구").sum() == 220, "the gu's rows are the later ones and stay"
+
+
+def test_parks_that_the_gu_placed_on_another_park_go_to_the_citys_position(parks):
+    gu = parks[(parks["provider"] == "광주광역시 광산구") & (parks["name"] == "장덕")]
+    city = parks[(parks["provider"] == "광주광역시") & (parks["name"] == "장덕") & (parks["kind"] == "어린이공원")]
+    assert gu.geometry.to_wkb().nunique() == 1 and len(gu) == 2
+    rows = twins.merge_twins(parks, twins.find_twins(parks)).rows
+    moved = rows.loc[gu.index[gu["kind"] == "어린이공원"][0]].geometry
+    assert moved.distance(city.geometry.iloc[0]) == 0 and 240 < moved.distance(gu.geometry.iloc[0]) < 255
+
+
+def test_the_report_counts_each_resident_and_each_park_once(real_bank, tmp_path, monkeypatch):
+    monkeypatch.setenv("GSAN_BANK", real_bank)
+    report: Played = play("park_access", tmp_path / "edition", monkeypatch, municipality="gwangsan", cell_m=100)
+    assert report.table("by_dong")["population"].sum() == 404_804  # 2021-05, both sexes, published total
+    assert report.number("parks") == 224
+    by_trial = report.table("assumptions").set_index(["trial", "spread"])["served"]
+    assert by_trial.max() <= 100 and by_trial.loc[("우회 계수 1.4", "주소점 가중")] < by_trial.loc[("기본(우회 계수 1.0)", "주소점 가중")]
