@@ -51,7 +51,7 @@ def play(case: str, folder: Path, monkeypatch: pytest.MonkeyPatch, *, change: Ch
         patch.setattr(bank, "load", changed)
         space: dict[str, Any] = {"In": [cells[0].source]}
         for cell in cells:
-            exec(compile(cell.source, f"{case}.ipynb", "exec"), space)  # noqa: S102
+            exec(compile(cell.source, f"{case}.ipynb", "exec"), space)
             if "parameters" in cell.metadata.get("tags", []):
                 space |= values
     return Played(folder, json.loads((folder / "results.json").read_text(encoding="utf-8")))

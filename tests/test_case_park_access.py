@@ -76,7 +76,8 @@ def test_a_park_published_twice_counts_once_and_a_new_one_counts(report):
         return more
 
     before, twice, more = report("before"), report("twice", change=again), report("more", change=another)
-    assert twice.number("parks") == before.number("parks") and twice.number("per_head") == before.number("per_head")
+    assert twice.number("parks") == before.number("parks")
+    assert twice.number("per_head") == before.number("per_head")
     assert more.number("parks") == before.number("parks") + 1
     assert more.number("per_head") == pytest.approx(before.number("per_head") + 99999 / 405_579)
 

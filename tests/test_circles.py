@@ -29,7 +29,8 @@ def test_pairs_and_distances_are_those_of_buffers_drawn_by_shapely(town, detour)
     for name, middle in parks.items():
         metres = detour * (homes.distance(middle) - (area[name] / np.pi) ** 0.5).clip(lower=0)
         expected |= {(home, name): metre for home, metre in metres.items() if metre <= reach[name]}
-    assert found.keys() == expected.keys() and len(found) > 100
+    assert found.keys() == expected.keys()
+    assert len(found) > 100
     assert max(abs(found[pair] - expected[pair]) for pair in expected) < 1e-9
 
 

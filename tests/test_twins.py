@@ -21,7 +21,8 @@ def merged(frame: gpd.GeoDataFrame, **how: float) -> twins.Merged:
 
 def test_two_rows_of_one_publisher_are_two_things():
     found = merged(listing(("gu", "새빛", "소공원", 500.0, 0, "1", "2023-01-01"), ("gu", "새빛", "소공원", 500.0, 0, "1", "2023-01-01")))
-    assert len(found.rows) == 2 and list(found.shared) == [0, 1]
+    assert len(found.rows) == 2
+    assert list(found.shared) == [0, 1]
 
 
 def test_a_park_and_a_childrens_park_of_one_name_far_apart_stay_two():
@@ -37,13 +38,15 @@ def test_equal_areas_of_another_kind_far_apart_are_no_evidence():
 
 def test_what_only_the_place_suggests_is_reported_and_not_merged():
     found = merged(listing(("gu", "빛고을", "체육공원", 21629.0, 0, "676", "2023-01-01"), ("city", "빛그린", "체육공원", 15768.4, 52, "32-7", "2022-01-01")))
-    assert len(found.rows) == 2 and found.doubtful["distance_m"].tolist() == [52.0]
+    assert len(found.rows) == 2
+    assert found.doubtful["distance_m"].tolist() == [52.0]
 
 
 def test_the_lot_joins_a_row_whose_position_and_area_are_wrong():
     pair = listing(("gu", "빛그린", "근린공원", 49186.9, 0, "덕림동 1154", "2023-01-01"), ("city", "빛그린", "근린공원", 10325.6, 10401, "덕림동  1154", "2022-01-01"))
     found = merged(pair)
-    assert found.pairs["evidence"].tolist() == ["address"] and found.rows["area_m2"].tolist() == [49186.9]
+    assert found.pairs["evidence"].tolist() == ["address"]
+    assert found.rows["area_m2"].tolist() == [49186.9]
     assert len(merged(pair.assign(address=None)).rows) == 2
 
 
