@@ -337,7 +337,7 @@ def _told(order: Order, steps: Steps, kept: int, watch: quality.Watch, raw_sha25
         "lineage": {"raw": edition.file, "raw_sha256": raw_sha256, "gsan": __version__, "ground": order.ground.sha256 if order.ground else None},
     }
 
-# %% ../../notebooks/lib/bank/intake.ipynb #e22c6cde
+# %% ../../notebooks/lib/bank/intake.ipynb #b73a7656
 MOST_PROBLEMS = 20  # sentences of broken contract that a manifest keeps
 
 
@@ -351,12 +351,11 @@ def take_in(
     standard = order.standard
     contract = replace(standard, key=())  # repeated keys are counted over the whole file, not chunk by chunk
     watch = quality.Watch(standard.key, _added(standard))
-    with Writer(order.source.id, crs=WORK_CRS if order.has_geometry else None, bank=order.bank) as writer, ThreadPoolExecutor(1) as beside:
+    with Writer(order.source.id, crs=WORK_CRS if order.has_geometry else None, bank=order.bank) as writer, ThreadPoolExecutor(1) as beside, _no_collection():
         steps = Steps(order, table, writer)
         waiting: Future[None] | None = None
         for chunk in table.chunks():
-            with _no_collection():
-                frame = steps.take(chunk)
+            frame = steps.take(chunk)
             if waiting is not None:
                 waiting.result()  # one chunk is stored while the next one is read: two in memory, never more
             waiting = beside.submit(_store, frame, steps, contract, watch)
@@ -370,7 +369,7 @@ def take_in(
 
 @contextlib.contextmanager
 def _no_collection() -> Iterator[None]:
-    """Python's cycle collector held back: it would go through everything again and again while 200,000 points are made (five times the time)."""
+    """Python's cycle collector held back: it would go through all objects again and again while millions of points are made (five times the time)."""
     was = gc.isenabled()
     gc.disable()
     try:

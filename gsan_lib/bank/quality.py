@@ -22,7 +22,7 @@ from ..errors import some
 # %% auto #0
 __all__ = ['SPARSE', 'PLAIN', 'fingerprints', 'Repeats', 'Finding', 'Watch', 'findings']
 
-# %% ../../notebooks/lib/bank/quality.ipynb #705569b2
+# %% ../../notebooks/lib/bank/quality.ipynb #f7982b60
 _MIX = np.uint64(0xFF51AFD7ED558CCD)
 _SHIFT = np.uint64(32)
 _NULL = np.uint64(0x9E3779B97F4A7C15)  # what a missing cell counts as
@@ -40,9 +40,15 @@ def _text_marks(array: pa.Array) -> np.ndarray:
     data = np.zeros(last - first + 8, dtype="u1")
     if last > first:
         data[:-8] = np.frombuffer(array.buffers()[2], dtype="u1")[first:last]
-    words = np.ndarray(shape=(len(data) - 7,), dtype="<u8", buffer=data, strides=(1,))
     start, length = offsets[:-1] - first, np.diff(offsets)
     state = _mix(np.zeros(len(array), dtype="u8"), length.astype("u8"))
+    if len(array) and (length == length[0]).all():  # points, codes, dates: no gathering of scattered words
+        cells = np.zeros((len(array), -(-int(length[0]) // 8) * 8), dtype="u1")
+        cells[:, : length[0]] = data[:-8].reshape(len(array), length[0])
+        for word in cells.view("<u8").T:
+            state = _mix(state, word)
+        return state
+    words = np.ndarray(shape=(len(data) - 7,), dtype="<u8", buffer=data, strides=(1,))
     for lane in range(0, int(length.max(initial=0)), 8):
         live = np.flatnonzero(length > lane)
         rest = np.minimum(length[live] - lane, 8).astype("u8")

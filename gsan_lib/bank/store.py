@@ -91,7 +91,7 @@ def _sweep(folder: str) -> None:
         lock.release()
         shutil.rmtree(draft, ignore_errors=True)
 
-# %% ../../notebooks/lib/bank/store.ipynb #2f2c0135
+# %% ../../notebooks/lib/bank/store.ipynb #ee780cf4
 class Writer:
     """Writes one snapshot; whole or not at all."""
 
@@ -161,10 +161,10 @@ class Writer:
         return table
 
     def _options(self, table: pa.Table) -> dict[str, Any]:
-        """How to store the columns: dictionaries for text that repeats itself, extremes for all but shapes."""
-        repeating = [name for name, kind in self.kinds.items() if kind == "text" and len(table.column(name).slice(0, 2000).unique()) < min(len(table), 2000) / 2]
-        plain = [name for name, kind in self.kinds.items() if kind != "wkb"]
-        return {"compression": "zstd", "compression_level": 1, "use_dictionary": repeating, "write_statistics": plain}
+        """How to store the columns: dictionaries for what repeats itself, extremes for numbers and dates."""
+        repeating = [name for name, kind in self.kinds.items() if kind != "wkb" and len(table.column(name).slice(0, 2000).unique()) < 0.95 * min(len(table), 2000)]
+        numbers = [name for name, kind in self.kinds.items() if kind not in ("wkb", "text")]
+        return {"compression": "snappy", "use_dictionary": repeating or False, "write_statistics": numbers or False}
 
     def set_aside(
         self,
