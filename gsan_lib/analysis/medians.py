@@ -137,7 +137,7 @@ def remainder(
     high = np.concatenate([np.full(len(rows.low), np.inf), [p], most])
     return Programme(np.concatenate([np.zeros(columns), *rows.price]), sparse.vstack([chain, number, cuts]), low, high, columns), rows.constant
 
-# %% ../../notebooks/lib/analysis/medians.ipynb #12ffc598
+# %% ../../notebooks/lib/analysis/medians.ipynb #7775462d
 def _begin(costs: Array, base: Array, p: int, unlike: tuple[Unlike, ...]) -> Prices:
     """The best choice that exchange finds, and prices between the nearest and the second nearest cost of each point."""
     offers = [exchange(costs, base, greedy(costs, base, p))]
@@ -161,6 +161,8 @@ def medians(
     limits: Limits = PROOF,
 ) -> Choice | None:  # None where no choice differs enough from the earlier ones
     """The `p` columns with the least total cost, with a proof."""
+    if barred := frozenset().union(*(cut.sites for cut in unlike if cut.by == len(cut.sites))):
+        return _without(costs, base, p, unlike, limits, barred)
     state = _begin(costs, base, p, unlike)
     if p in (0, costs.shape[1]):
         return Choice(tuple(sorted(state.chosen.tolist())), state.upper, "optimal") if np.isfinite(state.upper) else None
@@ -171,7 +173,7 @@ def medians(
             state.chosen, state.upper = improved, total(costs, base, improved)
     return _prove(costs, base, p, state, unlike, limits)
 
-# %% ../../notebooks/lib/analysis/medians.ipynb #004ba242
+# %% ../../notebooks/lib/analysis/medians.ipynb #02b90206
 def _prove(costs: Array, base: Array, p: int, state: Prices, unlike: tuple[Unlike, ...], limits: Limits) -> Choice | None:
     """Solves what remains; the best choice known stands unless something better is found."""
     left = None if state.done else remainder(costs, base, p, state, unlike)
@@ -187,6 +189,22 @@ def _prove(costs: Array, base: Array, p: int, state: Prices, unlike: tuple[Unlik
         if (cost := total(costs, base, found)) < state.upper:
             return Choice(tuple(sorted(found.tolist())), min(bound, cost), answer.status, answer.nodes)
     return _known(state, bound, answer.status, answer.nodes)
+
+
+def _without(
+    costs: Array, base: Array, p: int, unlike: tuple[Unlike, ...], limits: Limits,
+    barred: frozenset[int],  # columns of cuts that leave none of their sites: dropping them keeps the problem as easy as the first one
+) -> Choice | None:
+    """The same choice among the other columns, under the cuts that still say something."""
+    keep = np.setdiff1d(np.arange(costs.shape[1]), sorted(barred))
+    if len(keep) < p:
+        return None
+    place = {column: position for position, column in enumerate(keep.tolist())}
+    cuts = tuple(
+        Unlike(frozenset(place[site] for site in cut.sites - barred), cut.by - len(cut.sites & barred)) for cut in unlike if cut.by > len(cut.sites & barred)
+    )
+    choice = medians(costs[:, keep], base, p, cuts, limits)
+    return choice and Choice(tuple(keep[list(choice.sites)].tolist()), choice.bound, choice.status, choice.nodes)
 
 
 def _known(state: Prices, bound: float, status: str, nodes: int) -> Choice | None:
