@@ -91,6 +91,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/gsan/gsan', 'doc_host': 'h
                                                                                    'gsan_lib/analysis/changes.py'),
                                            'gsan_lib.analysis.changes.compare_editions': ( 'analysis/changes.html#compare_editions',
                                                                                            'gsan_lib/analysis/changes.py'),
+                                           'gsan_lib.analysis.changes.host_schools': ( 'analysis/changes.html#host_schools',
+                                                                                       'gsan_lib/analysis/changes.py'),
                                            'gsan_lib.analysis.changes.likeness': ( 'analysis/changes.html#likeness',
                                                                                    'gsan_lib/analysis/changes.py'),
                                            'gsan_lib.analysis.changes.plain_names': ( 'analysis/changes.html#plain_names',

@@ -89,7 +89,7 @@ MOVING_HOLIDAYS = (
     "2018-02-16",
     "2018-09-24",
     "2019-02-05",
-    "2019-09-25",
+    "2019-09-13",
 )  # 설날, 추석; with the days before and after
 WAVE = np.array([-3, -4, 2, 3, 3, 1, -2, -4, 1, 3, 2, -2]) / 100  # by month
 

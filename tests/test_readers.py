@@ -101,6 +101,15 @@ def test_a_late_undecodable_byte_is_counted_and_its_row_kept(tmp_path):
     assert [(repair.code, repair.count) for repair in table.repairs] == [("undecodable", 1)]
 
 
+@pytest.mark.parametrize("shift", range(3))
+def test_utf8_characters_across_a_block_boundary_stay_whole(shift, tmp_path, monkeypatch):
+    names = [f"{'x' * shift}광산구 하남대로 {number}" for number in range(20_000)]
+    (tmp_path / "long.csv").write_text("번호,주소\n" + "".join(f"{number},{name}\n" for number, name in enumerate(names)), encoding="utf-8")
+    assert read(tmp_path / "long.csv")[0]["주소"].tolist() == names
+    small_blocks(monkeypatch, 4097 + shift)
+    assert read(tmp_path / "long.csv")[0]["주소"].tolist() == names
+
+
 def test_ascii_for_a_megabyte_and_then_cp949_is_read_as_cp949(tmp_path):
     raw = b"no,address\n" + b"".join(b"%d,plain street\n" % number for number in range(100_000)) + "1,광산구 수완동\n".encode("cp949")
     (tmp_path / "late.csv").write_bytes(raw)

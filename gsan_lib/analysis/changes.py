@@ -20,7 +20,7 @@ from ..errors import InputError
 
 # %% auto #0
 __all__ = ['KEPT', 'MISPLACED', 'MOVED', 'RENAMED', 'KIND', 'AMBIGUOUS', 'REPEATED', 'VANISHED', 'GAINED', 'plain_names',
-           'likeness', 'street_and_number', 'Rules', 'Changes', 'compare_editions']
+           'likeness', 'street_and_number', 'Rules', 'Changes', 'compare_editions', 'host_schools']
 
 # %% ../../notebooks/lib/analysis/changes.ipynb #6adf457f
 _SCHOOL = re.compile("초등학교|초교")
@@ -175,3 +175,20 @@ def _told(frame: gpd.GeoDataFrame, fresh: gpd.GeoDataFrame, tables: list[pd.Data
     change[doubt[side].unique()] = AMBIGUOUS
     change[pairs[side]] = pairs["change"].to_numpy()
     return change
+
+# %% ../../notebooks/lib/analysis/changes.ipynb #abb2557e
+def host_schools(
+    facilities: gpd.GeoDataFrame,  # name, points in a metric CRS; unique index
+    listed: gpd.GeoDataFrame,  # name, kind, points in the CRS of `facilities`; unique index
+    *,
+    within_m: float,  # greatest distance of a facility from its school, straight-line metres
+    school: str = "초등학교",  # the kind of a host
+) -> pd.Series:  # index of `facilities`; index value in `listed` of the nearest school whose name the facility carries, missing where none
+    """The school that a facility is part of, by name and distance. Raises CrsError, DataError."""
+    schools = listed[listed["kind"] == school]
+    od = between(facilities.geometry, schools.geometry, within_m=within_m)
+    pairs = od.to_frame()
+    inner, outer = facilities["name"].reindex(pairs["origin"]), schools["name"].reindex(pairs["destination"])
+    part = [plain_names(one)[0].startswith(f"{plain_names(host)[0]}초") for one, host in zip(inner, outer, strict=True)]
+    found = pairs[np.array(part, dtype=bool)].sort_values(["cost", "destination"]).drop_duplicates("origin")
+    return found.set_index("origin")["destination"].reindex(facilities.index).rename("host")

@@ -290,7 +290,7 @@ def _drop_lines(block: bytes, lines: int) -> tuple[bytes, int]:
         lines -= 1
     return block[at:], lines
 
-# %% ../../notebooks/lib/bank/delimited.ipynb #f7c60050
+# %% ../../notebooks/lib/bank/delimited.ipynb #38e88fca
 def _head(path: Path, encoding: Encoding) -> list[str]:
     """The first whole lines of a file (the last one may be cut where the head ends)."""
     text, whole = b"", True
@@ -299,8 +299,8 @@ def _head(path: Path, encoding: Encoding) -> list[str]:
         if (len(text) >= HEAD_BYTES and text.count(b"\n") > 2) or len(text) > MOST_HEAD:
             whole = False
             break
-    lines = [line.rstrip("\r") for line in text.decode().split("\n")]
-    return lines if whole or len(lines) < 2 else lines[:-1]
+    text = text if whole or b"\n" not in text else text[: text.rfind(b"\n")]  # a block may end inside a character
+    return [line.rstrip("\r") for line in text.decode(errors="replace").split("\n")]
 
 
 def _records(lines: Sequence[str], delimiter: str, most: int = HEAD_ROWS) -> tuple[list[list[str]], list[int]]:

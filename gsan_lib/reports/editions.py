@@ -93,7 +93,7 @@ def _scrubbers() -> list[tuple[re.Pattern[str], str]]:
     """What in a text depends on the machine or the moment, and what stands in its place."""
     return [
         (re.compile(r"\x1b\[[0-9;]*m"), ""),
-        (re.compile(r"\S*/ipykernel_\d+/\d+\.py"), "<cell>"),
+        (re.compile(r"(?<![^\s\"'(\[])[^\s\"'(\[]{0,200}/ipykernel_\d+/\d+\.py"), "<cell>"),  # bounded: a picture is one word of a megabyte
         (re.compile(r"\bat 0x[0-9a-f]+"), "at 0x…"),
         (re.compile(re.escape(str(home()))), "<gsan>"),
         (re.compile(re.escape(sys.prefix)), "<python>"),
