@@ -176,18 +176,17 @@ def _told(frame: gpd.GeoDataFrame, fresh: gpd.GeoDataFrame, tables: list[pd.Data
     change[pairs[side]] = pairs["change"].to_numpy()
     return change
 
-# %% ../../notebooks/lib/analysis/changes.ipynb #abb2557e
+# %% ../../notebooks/lib/analysis/changes.ipynb #becad5c4
 def host_schools(
-    facilities: gpd.GeoDataFrame,  # name, points in a metric CRS; unique index
+    facilities: gpd.GeoDataFrame,  # name, kind, points in a metric CRS; unique index
     listed: gpd.GeoDataFrame,  # name, kind, points in the CRS of `facilities`; unique index
     *,
     within_m: float,  # greatest distance of a facility from its school, straight-line metres
-    school: str = "초등학교",  # the kind of a host
+    school: str = "초등학교",  # the kind of a host; facilities of this kind have none
 ) -> pd.Series:  # index of `facilities`; index value in `listed` of the nearest school whose name the facility carries, missing where none
     """The school that a facility is part of, by name and distance. Raises CrsError, DataError."""
     schools = listed[listed["kind"] == school]
-    od = between(facilities.geometry, schools.geometry, within_m=within_m)
-    pairs = od.to_frame()
+    pairs = between(facilities[facilities["kind"] != school], schools, within_m=within_m).to_frame()
     inner, outer = facilities["name"].reindex(pairs["origin"]), schools["name"].reindex(pairs["destination"])
     part = [plain_names(one)[0].startswith(f"{plain_names(host)[0]}초") for one, host in zip(inner, outer, strict=True)]
     found = pairs[np.array(part, dtype=bool)].sort_values(["cost", "destination"]).drop_duplicates("origin")
