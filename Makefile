@@ -36,7 +36,7 @@ check: install  ## formats, cleans, exports, lints, checks imports, runs the lib
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/nbdev-test --n_workers 2
+	@$(BIN)/nbdev-test --n-workers 2
 
 lab: install  ## JupyterLab with the notebooks
 	@$(BIN)/jupyter lab --notebook-dir=notebooks

@@ -79,7 +79,11 @@ def palette(
         raise UsageError(f"`{name}` 색상표는 쓰지 않습니다. 색각 이상자도 구별하는 다음 가운데 하나를 쓰십시오: {', '.join(PALETTES)}.")
     base = name.removesuffix("_r")
     ends = (0.08, 0.92) if base in _DIVERGING else (1.0, 0.15) if base in ("viridis", "cividis") else (0.08, 0.92)
-    colors = [to_hex(matplotlib.colormaps[base](place)) for place in np.linspace(*ends, k)] if k > 1 else [to_hex(matplotlib.colormaps[base](0.5))]
+    colors = (
+        [to_hex(matplotlib.colormaps[base](place)) for place in np.linspace(*ends, k)]
+        if k > 1
+        else [to_hex(matplotlib.colormaps[base](0.5))]
+    )
     return colors[::-1] if name.endswith("_r") else colors
 
 
@@ -111,7 +115,9 @@ def grade(
 
 def _uppers(finite: np.ndarray, scheme: str, k: int, breaks: Sequence[float] | None, digits: int) -> np.ndarray:
     if (breaks is not None) != (scheme == "breaks") or scheme not in ("quantiles", "equal", "breaks"):
-        raise UsageError(f"`scheme`는 quantiles, equal, breaks 가운데 하나이고 `breaks`는 scheme='breaks'일 때만 씁니다(받은 값: `{scheme}`).")
+        raise UsageError(
+            f"`scheme`는 quantiles, equal, breaks 가운데 하나이고 `breaks`는 scheme='breaks'일 때만 씁니다(받은 값: `{scheme}`)."
+        )
     if breaks is not None:
         inner = np.array(sorted(set(breaks)), dtype=float)
     elif np.unique(finite).size <= 1 or k < 2:
@@ -134,7 +140,10 @@ def _class_labels(finite: np.ndarray, uppers: np.ndarray, digits: int, given: bo
     if len(uppers) == 1:
         return [number(floor, digits) if floor == uppers[0] else f"{number(floor, digits)} ~ {number(uppers[0], digits)}"]
     lows = [floor, *(uppers[:-1] + (1 if whole else 0))]
-    labels = [number(high, digits) if low == high else f"{number(low, digits)} ~ {number(high, digits)}" for low, high in zip(lows, uppers, strict=True)]
+    labels = [
+        number(high, digits) if low == high else f"{number(low, digits)} ~ {number(high, digits)}"
+        for low, high in zip(lows, uppers, strict=True)
+    ]
     if given:
         labels[0] = f"{number(uppers[0], digits)} 이하"
         if finite.max() > uppers[-2]:
@@ -273,7 +282,9 @@ def draw_bar_and_arrow(made: Sheet, seen: View) -> None:
     """Scale bar (left) and north arrow (right) under the map; the grid's north of EPSG:5179 is within 1.5 degrees of true north."""
     metres, y = scale_metres(seen), made.below - 15
     length = metres * seen.scale
-    made.paper.plot([MARGIN, MARGIN, MARGIN + length, MARGIN + length], [y + 4, y, y, y + 4], color=INK, linewidth=1.2, solid_joinstyle="miter")
+    made.paper.plot(
+        [MARGIN, MARGIN, MARGIN + length, MARGIN + length], [y + 4, y, y, y + 4], color=INK, linewidth=1.2, solid_joinstyle="miter"
+    )
     write(made.paper, MARGIN + length + 5, y - 1, f"{number(metres / 1000)} km" if metres >= 1000 else f"{number(metres)} m", 10)
     x = MARGIN + INNER - 8
     arrow = {"arrowstyle": "-|>,head_width=0.3,head_length=0.6", "color": INK, "linewidth": 1.2}
@@ -290,5 +301,7 @@ def values_of(
         raise DataError("구역이나 값의 색인이 겹칩니다. `dong_code`처럼 겹치지 않는 열을 색인으로 쓰십시오.")
     strange = values.index.difference(areas.index)
     if len(strange):
-        raise DataError(f"값 {len(values)}개 가운데 {len(strange)}개는 지도에 없는 구역입니다({some(strange)}). 값과 구역의 색인을 맞추십시오.")
+        raise DataError(
+            f"값 {len(values)}개 가운데 {len(strange)}개는 지도에 없는 구역입니다({some(strange)}). 값과 구역의 색인을 맞추십시오."
+        )
     return values.reindex(areas.index)

@@ -32,7 +32,9 @@ _REST = "#9db4c8"  # bars that are not highlighted
 def _numbers(values: Any, what: str) -> np.ndarray:
     found = np.asarray(values, dtype=float)
     if found.size == 0 or not np.isfinite(found).any():
-        raise DataError(f"`{what}`에 그릴 값이 없습니다(행 {found.shape[0] if found.ndim else 0}개, 값이 모두 비어 있음). 앞 단계의 결과를 확인하십시오.")
+        raise DataError(
+            f"`{what}`에 그릴 값이 없습니다(행 {found.shape[0] if found.ndim else 0}개, 값이 모두 비어 있음). 앞 단계의 결과를 확인하십시오."
+        )
     return found
 
 
@@ -76,7 +78,9 @@ def bar_chart(
 
 
 def _bar_keys(shown: pd.DataFrame, reference: tuple[float, str] | None, hidden: int) -> list[Key]:
-    groups = [Item(str(name), color, kind="patch") for name, color in zip(shown.columns, SERIES, strict=False)] if shown.shape[1] > 1 else []
+    groups = (
+        [Item(str(name), color, kind="patch") for name, color in zip(shown.columns, SERIES, strict=False)] if shown.shape[1] > 1 else []
+    )
     line = [Item(reference[1], "#b91c1c", kind="dash")] if reference else []
     keys: list[Key] = [Items([*groups, *line])] if groups or line else []
     return keys + ([Note(f"위 {len(shown)}개만 보이고 {hidden}개는 표에 있습니다.")] if hidden else [])
@@ -93,7 +97,15 @@ def _bars(axes: Axes, shown: pd.DataFrame, digits: int, highlight: Sequence[str]
         axes.barh(heights, np.nan_to_num(numbers), height=thick * 0.94, color=colors)
         for value, height in zip(numbers, heights, strict=True):
             text = number(value, digits) if np.isfinite(value) else "자료 없음"
-            axes.annotate(text, (max(value, 0) if np.isfinite(value) else 0, height), (4, 0), textcoords="offset points", va="center", fontsize=9.5, color=INK if np.isfinite(value) else GREY)
+            axes.annotate(
+                text,
+                (max(value, 0) if np.isfinite(value) else 0, height),
+                (4, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=9.5,
+                color=INK if np.isfinite(value) else GREY,
+            )
     low, high = min(0.0, float(np.nanmin(shown.to_numpy(dtype=float)))), max(0.0, float(np.nanmax(shown.to_numpy(dtype=float))))
     widest = max(text_width(number(value, digits), 9.5) for value in (low, high)) + 10
     axes.set(xlim=(low * 1.05, high + (high - low or 1) * widest / max(room - widest, 1)), ylim=(-0.6, len(shown) - 0.4))
@@ -168,13 +180,28 @@ def curve_chart(
     """Lines over a number. Raises DataError without any value."""
     _numbers(table, title)
     items = [Item(str(name), color, kind="line") for name, color in zip(table.columns, SERIES, strict=False)] if table.shape[1] > 1 else []
-    keys: list[Key] = [Items([*items, *([Item("완전히 고른 경우", "#9ca3af", kind="dash")] if diagonal else [])])] if items or diagonal else []
+    keys: list[Key] = (
+        [Items([*items, *([Item("완전히 고른 경우", "#9ca3af", kind="dash")] if diagonal else [])])] if items or diagonal else []
+    )
     with theme():
-        made = sheet(title, plot=(INNER - 56, 240), subtitle=subtitle or f"단위: {unit}", keys=keys, inset=(46, 42), credit=credit([table], source, date, simulated))
+        made = sheet(
+            title,
+            plot=(INNER - 56, 240),
+            subtitle=subtitle or f"단위: {unit}",
+            keys=keys,
+            inset=(46, 42),
+            credit=credit([table], source, date, simulated),
+        )
         _curves(made.plot, table, digits, mark, "o" if markers else "")
         if diagonal:
             ends = [float(table.index.min()), float(table.index.max())]
-            made.plot.plot(ends, [float(np.nanmin(table.to_numpy())), float(np.nanmax(table.to_numpy()))], color="#9ca3af", linestyle=(0, (4, 2)), linewidth=1.4)
+            made.plot.plot(
+                ends,
+                [float(np.nanmin(table.to_numpy())), float(np.nanmax(table.to_numpy()))],
+                color="#9ca3af",
+                linestyle=(0, (4, 2)),
+                linewidth=1.4,
+            )
         made.plot.set_xlabel(tidy(across), fontsize=10.5)
         _decimals(made.plot.xaxis, across_digits)
     return made.figure
@@ -186,13 +213,29 @@ def _curves(axes: Axes, table: pd.DataFrame, digits: int, mark: float | None, ma
         if mark is not None and mark in table.index:
             value = float(table[name].loc[mark])
             axes.scatter([mark], [value], s=110, facecolors="none", edgecolors=color, linewidths=2, zorder=4)
-            axes.annotate(number(value, digits), (mark, value), (0, 11), textcoords="offset points", ha="center", fontsize=10.5, fontweight=BOLD, color=INK)
+            axes.annotate(
+                number(value, digits),
+                (mark, value),
+                (0, 11),
+                textcoords="offset points",
+                ha="center",
+                fontsize=10.5,
+                fontweight=BOLD,
+                color=INK,
+            )
     axes.grid(color=PALE, linewidth=0.8)
     axes.margins(y=0.12)
     _decimals(axes.yaxis, digits)
 
 # %% ../notebooks/lib/charts.ipynb #386e136a
-FORECAST_COLUMNS = {"point": "forecast", "lower_80": "lower_80", "upper_80": "upper_80", "lower_95": "lower_95", "upper_95": "upper_95", "naive": "naive"}
+FORECAST_COLUMNS = {
+    "point": "forecast",
+    "lower_80": "lower_80",
+    "upper_80": "upper_80",
+    "lower_95": "lower_95",
+    "upper_95": "upper_95",
+    "naive": "naive",
+}
 
 
 def interval_chart(
@@ -214,7 +257,9 @@ def interval_chart(
     """History and forecast with intervals and the naive row. Raises DataError where the forecast column is absent."""
     named = {role: forecast[column] for role, column in {**FORECAST_COLUMNS, **columns}.items() if column in forecast}
     if "point" not in named:
-        raise DataError(f"예측 표에 `{columns.get('point', 'forecast')}` 열이 없습니다(온 열: {', '.join(map(str, forecast.columns))}). `columns=`로 열 이름을 알려 주십시오.")
+        raise DataError(
+            f"예측 표에 `{columns.get('point', 'forecast')}` 열이 없습니다(온 열: {', '.join(map(str, forecast.columns))}). `columns=`로 열 이름을 알려 주십시오."
+        )
     _numbers(named["point"], title)
     with theme():
         made = sheet(
@@ -227,7 +272,9 @@ def interval_chart(
 
 
 def _interval_items(named: Mapping[str, pd.Series], actual: pd.Series | None, naive_label: str) -> list[Item]:
-    bands = [(share, color) for share, color in ((80, "#7fb2d6"), (95, "#cfe3f1")) if f"lower_{share}" in named and f"upper_{share}" in named]
+    bands = [
+        (share, color) for share, color in ((80, "#7fb2d6"), (95, "#cfe3f1")) if f"lower_{share}" in named and f"upper_{share}" in named
+    ]
     items = [Item("실적", "#374151", kind="line"), Item("예측", SERIES[0], kind="line")]
     items += [Item(f"{share} % 구간", color, kind="band") for share, color in bands]
     items += [Item(naive_label, SERIES[1], kind="dash")] if "naive" in named else []

@@ -190,7 +190,9 @@ Key = Classes | Items | Note
 # %% ../notebooks/lib/figures.ipynb #ebbe0bd4
 def write(paper: Axes, x: float, y: float, text: str, size: float, *, bold: bool = False, color: str = INK, align: str = "left") -> None:
     """Set one line of text on the sheet, base line at `y`, in points from the lower left corner."""
-    paper.text(x, y, tidy(text).replace("$", r"\$"), fontsize=size, fontweight=BOLD if bold else "normal", color=color, ha=align, va="baseline")
+    paper.text(
+        x, y, tidy(text).replace("$", r"\$"), fontsize=size, fontweight=BOLD if bold else "normal", color=color, ha=align, va="baseline"
+    )
 
 # %% ../notebooks/lib/figures.ipynb #5ddfb78b
 @dataclass(frozen=True)
@@ -301,7 +303,9 @@ class _glyphs_watched(warnings.catch_warnings):
         super().__exit__(kind, problem, trace)
         if isinstance(problem, UserWarning):
             glyph = re.sub(r"\s+", " ", str(problem))
-            raise InputError(f"그림의 글자를 글꼴이 그리지 못합니다({glyph}). `with fonts.theme():` 안에서 그리거나 그 글자를 바꾸십시오.") from None
+            raise InputError(
+                f"그림의 글자를 글꼴이 그리지 못합니다({glyph}). `with fonts.theme():` 안에서 그리거나 그 글자를 바꾸십시오."
+            ) from None
 
 # %% ../notebooks/lib/figures.ipynb #e6f33f1a
 HALO = 2.4  # width of the white edge around names, points
@@ -351,7 +355,12 @@ def _inline(svg: str, alt: str, simulated: bool) -> str:
     svg = re.sub(r'(href="#|url\(#)', rf"\g<1>{prefix}-", svg)
     svg = re.sub(r'(width|height)="([\d.]+)pt"', lambda m: f'{m[1]}="{float(m[2]) * 4 / 3:.0f}"', svg, count=2)
     label = f' role="img" aria-label="{escape(alt)}"' if alt else ' aria-hidden="true"'
-    return svg.replace("<svg ", f'<svg class="gsan-figure"{label}{" data-simulated=" + chr(34) + "true" + chr(34) if simulated else ""} ', 1).strip() + "\n"
+    return (
+        svg.replace(
+            "<svg ", f'<svg class="gsan-figure"{label}{" data-simulated=" + chr(34) + "true" + chr(34) if simulated else ""} ', 1
+        ).strip()
+        + "\n"
+    )
 
 
 def _shorter(path: str) -> str:

@@ -44,7 +44,9 @@ def font_file(
     folder = Path(spec.submodule_search_locations[0]) / "fonts" if spec and spec.submodule_search_locations else Path("fonts")
     path = folder / f"{FAMILY}{'Bold' if bold else ''}.ttf"
     if not path.is_file():
-        raise InputError(f"한글 글꼴 `{path.name}`을(를) 찾지 못했습니다. `pip install koreanize-matplotlib`로 글꼴이 든 패키지를 설치하십시오.")
+        raise InputError(
+            f"한글 글꼴 `{path.name}`을(를) 찾지 못했습니다. `pip install koreanize-matplotlib`로 글꼴이 든 패키지를 설치하십시오."
+        )
     return path
 
 # %% ../notebooks/lib/fonts.ipynb #1ac6c0d6
@@ -143,7 +145,19 @@ def web_font(
 ) -> bytes:  # WOFF2; the same characters give the same bytes
     """The Korean font cut to the characters of `text`. Characters it lacks are left to the reader's own fonts."""
     options = glyph_subset.Options(flavor="woff2", layout_features=["kern", "liga"], hinting=False, notdef_outline=True)
-    options.drop_tables += ["TSI0", "TSI1", "TSI2", "TSI3", "TSI5", "TSIB", "TSID", "TSIJ", "TSIP", "TSIS", "TSIV"]  # the maker's hinting sources
+    options.drop_tables += [
+        "TSI0",
+        "TSI1",
+        "TSI2",
+        "TSI3",
+        "TSI5",
+        "TSIB",
+        "TSID",
+        "TSIJ",
+        "TSIP",
+        "TSIS",
+        "TSIV",
+    ]  # the maker's hinting sources
     with TTFont(font_file(bold), lazy=True, recalcTimestamp=False) as font:
         cutter = glyph_subset.Subsetter(options)
         cutter.populate(unicodes={ord(sign) for sign in tidy(text)} | {0x20})

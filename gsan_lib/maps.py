@@ -59,9 +59,16 @@ def _dressed(layers: Sequence[Layer]) -> list[Layer]:
         require_metric(layer.frame, layer.label)
         if not layer.frame.empty and set(layer.frame.geom_type.dropna()) - {"Point"}:
             kinds = ", ".join(sorted(set(layer.frame.geom_type.dropna())))
-            raise InputError(f"`{layer.label}` 층은 점이어야 하는데 {kinds}이(가) 왔습니다. `frame.representative_point()`로 점을 만드십시오.")
+            raise InputError(
+                f"`{layer.label}` 층은 점이어야 하는데 {kinds}이(가) 왔습니다. `frame.representative_point()`로 점을 만드십시오."
+            )
     return [
-        replace(layer, color=layer.color or _COLORS[turn % 6], marker=layer.marker or _MARKERS[turn % 6], size=layer.size or _size(len(layer.frame)))
+        replace(
+            layer,
+            color=layer.color or _COLORS[turn % 6],
+            marker=layer.marker or _MARKERS[turn % 6],
+            size=layer.size or _size(len(layer.frame)),
+        )
         for turn, layer in enumerate(layers)
     ]
 
@@ -76,7 +83,9 @@ _BADGE = 8.0  # radius of a numbered badge, points
 def _badges(frame: gpd.GeoDataFrame, seen: View) -> list[tuple[float, float]]:
     """Centres of the badges (points from the map's lower left corner), none over another while there is room."""
     centres: list[tuple[float, float]] = []
-    rings = [(0.0, 0.0)] + [(d * np.cos(a), d * np.sin(a)) for d in (19.0, 28.0, 40.0) for a in np.linspace(0.25, 6.53, 12, endpoint=False) * 1.0]
+    rings = [(0.0, 0.0)] + [
+        (d * np.cos(a), d * np.sin(a)) for d in (19.0, 28.0, 40.0) for a in np.linspace(0.25, 6.53, 12, endpoint=False) * 1.0
+    ]
     for point in frame.geometry:
         x, y = (float(value) for value in seen.paper(point.x, point.y))
         spots = [(x + dx, y + dy) for dx, dy in rings]
@@ -92,7 +101,9 @@ def _draw_badges(axes: Axes, layer: Layer, seen: View) -> None:
             axes.plot([point.x, x], [point.y, y], color=layer.color, linewidth=1.0, zorder=7)
             axes.scatter([point.x], [point.y], s=12, c=layer.color, zorder=7)
         axes.scatter([x], [y], s=(2 * _BADGE) ** 2, c=layer.color, edgecolors="white", linewidths=1.2, zorder=8)
-        axes.text(x, y, str(order), fontsize=10 if order < 100 else 8, fontweight=BOLD, color="white", ha="center", va="center_baseline", zorder=9)
+        axes.text(
+            x, y, str(order), fontsize=10 if order < 100 else 8, fontweight=BOLD, color="white", ha="center", va="center_baseline", zorder=9
+        )
 
 # %% ../notebooks/lib/maps.ipynb #557add3e
 def _draw_layer(axes: Axes, layer: Layer, seen: View) -> None:
@@ -122,7 +133,9 @@ def _layer_keys(layers: Sequence[Layer], seen: View) -> list[Key]:
     for layer in layers:
         count = f" ({number(len(layer.frame))}{layer.unit})" if layer.counted else ""
         name = f"{layer.label}(번호)" if layer.numbered else layer.label
-        items.append(Item(name + count, layer.color, marker="o" if layer.numbered else layer.marker, size=90 if layer.numbered else layer.size))
+        items.append(
+            Item(name + count, layer.color, marker="o" if layer.numbered else layer.marker, size=90 if layer.numbered else layer.size)
+        )
         if layer.radius_m:
             items.append(Item(f"{layer.label} 반경 {number(layer.radius_m)} m", layer.color, kind="ring"))
     notes = [f"{layer.label} {number(away)}{layer.unit}" for layer in layers if (away := _outside(layer, seen))]
@@ -142,7 +155,15 @@ class _Fill:
     empty: np.ndarray  # rows without a value, hatched
 
 
-def _map(areas: gpd.GeoDataFrame, fill: _Fill | None, layers: Sequence[Layer], names: str | pd.Series | None, title: str, subtitle: str, by: Credit) -> Figure:
+def _map(
+    areas: gpd.GeoDataFrame,
+    fill: _Fill | None,
+    layers: Sequence[Layer],
+    names: str | pd.Series | None,
+    title: str,
+    subtitle: str,
+    by: Credit,
+) -> Figure:
     require_metric(areas, "areas")
     seen, dressed = view(areas), _dressed(layers)
     taken = [box for layer in dressed if layer.numbered for box in _badge_boxes(layer, seen)]
@@ -209,7 +230,18 @@ def choropleth(
     return _map(areas, fill, layers, labels, title, subtitle, by)
 
 
-def _graded(shapes: gpd.GeoDataFrame, values: pd.Series, measure: str, unit: str, colors: str, *, scheme: str, k: int, breaks: Sequence[float] | None, digits: int) -> _Fill:
+def _graded(
+    shapes: gpd.GeoDataFrame,
+    values: pd.Series,
+    measure: str,
+    unit: str,
+    colors: str,
+    *,
+    scheme: str,
+    k: int,
+    breaks: Sequence[float] | None,
+    digits: int,
+) -> _Fill:
     grades: Grades = grade(values, scheme=scheme, k=k, breaks=breaks, digits=digits)
     shades = palette(colors, len(grades.labels))
     empty = grades.place < 0

@@ -27,7 +27,11 @@ def home() -> Path:  # absolute
         if not (Path(given) / "parameters").is_dir():
             raise UsageError(f"`GSAN_HOME`={given}에 `parameters` 폴더가 없습니다. gsan 저장소의 최상위 폴더를 지정하십시오.")
         return Path(given).resolve()
-    places = [Path.cwd(), *Path.cwd().parents, Path(__file__).resolve().parent.parent] if "__file__" in globals() else [Path.cwd(), *Path.cwd().parents]
+    places = (
+        [Path.cwd(), *Path.cwd().parents, Path(__file__).resolve().parent.parent]
+        if "__file__" in globals()
+        else [Path.cwd(), *Path.cwd().parents]
+    )
     for place in places:
         if (place / "parameters" / "standards").is_dir():
             return place.resolve()
@@ -72,7 +76,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
         line = mark.line + 1 if mark else 1
         text = path.read_text(encoding="utf-8").splitlines()
         tab = next((number for number, row in enumerate(text, 1) if "\t" in row[: len(row) - len(row.lstrip())]), None)
-        why = f"{tab}행이 탭으로 시작합니다. 탭을 빈칸으로 바꾸십시오" if tab else f"{line}행을 읽지 못했습니다({getattr(error, 'problem', error)}). 들여쓰기와 따옴표를 확인하십시오"
+        why = (
+            f"{tab}행이 탭으로 시작합니다. 탭을 빈칸으로 바꾸십시오"
+            if tab
+            else f"{line}행을 읽지 못했습니다({getattr(error, 'problem', error)}). 들여쓰기와 따옴표를 확인하십시오"
+        )
         raise InputError(f"`{path}`: {why}.") from None
     if not isinstance(content, dict):
         raise InputError(f"`{path}`: `이름: 값` 꼴이어야 하는데 {type(content).__name__}이(가) 왔습니다. 파일 내용을 확인하십시오.")
@@ -116,6 +124,8 @@ def municipality(
         raise InputError(f"`{folder / 'municipality.yml'}`에 {', '.join(f'`{key}`' for key in missing)} 항목이 없습니다. 추가하십시오.")
     known = Municipality.__dataclass_fields__.keys() - {"id", "folder"}
     if unknown := content.keys() - known:
-        raise InputError(f"`{folder / 'municipality.yml'}`: 모르는 항목 {', '.join(f'`{key}`' for key in sorted(unknown))}. 철자를 확인하십시오.")
-    fixed = {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
+        raise InputError(
+            f"`{folder / 'municipality.yml'}`: 모르는 항목 {', '.join(f'`{key}`' for key in sorted(unknown))}. 철자를 확인하십시오."
+        )
+    fixed: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
     return Municipality(id=id, folder=folder, **fixed)

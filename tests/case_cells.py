@@ -32,7 +32,9 @@ class Played:
         return pd.read_parquet(self.folder / f"{key}.parquet")
 
 
-def play(case: str, folder: Path, monkeypatch: pytest.MonkeyPatch, *, change: Change = lambda dataset, frame: frame, **values: Any) -> Played:
+def play(
+    case: str, folder: Path, monkeypatch: pytest.MonkeyPatch, *, change: Change = lambda dataset, frame: frame, **values: Any
+) -> Played:
     """Run a case's code cells with parameters in place of its defaults and data passed through `change`."""
     folder.mkdir(parents=True)
     monkeypatch.setenv("GSAN_EDITION_DIR", str(folder))

@@ -19,7 +19,15 @@ def _html(text: str) -> NotebookNode:
 
 def results(municipality: str, case: str, title: str, *, simulated: bool) -> dict:
     """What `results.json` holds of a made edition."""
-    data = {"id": f"{municipality}/parks", "sha256": "0" * 64, "as_of": "2020-12-31", "known_at": "2026-11-01", "title_ko": "도시공원", "source": "공원과", "licence": "KOGL-1"}
+    data = {
+        "id": f"{municipality}/parks",
+        "sha256": "0" * 64,
+        "as_of": "2020-12-31",
+        "known_at": "2026-11-01",
+        "title_ko": "도시공원",
+        "source": "공원과",
+        "licence": "KOGL-1",
+    }
     return {
         "case": case, "municipality": municipality, "variant": "default", "simulated": simulated, "title_ko": title, "question": "누가 **걸어서** 닿는가?",
         "numbers": [{"key": "near", "value": 86501, "unit": "명", "label": "걸어서 닿는 주민", "digits": 0, "estimate": True, "note": ""}],
@@ -38,7 +46,12 @@ def notebook(told: dict) -> tuple[NotebookNode, str]:
     svg = maps.to_svg(maps.choropleth(dongs, dongs["population"], title="동별 주민", unit="명", simulated=simulated), alt="북쪽에 많다.")
     table = displays.table(frame, "동별 주민", units={"population": "명"}, file="by_dong.parquet", simulated=simulated)
     number = displays.number("걸어서 닿는 주민", 86501, "명", estimate=True)
-    outputs = [_html(displays.style() + displays.block("head", "머리")), _html(number), _html(number), _html(displays.figure(svg, "동별 주민", "북쪽에 많다.", table, simulated))]
+    outputs = [
+        _html(displays.style() + displays.block("head", "머리")),
+        _html(number),
+        _html(number),
+        _html(displays.figure(svg, "동별 주민", "북쪽에 많다.", table, simulated)),
+    ]
     cells = [
         nbformat.v4.new_markdown_cell(f"# {told['title_ko']}"), nbformat.v4.new_markdown_cell("## 질문\n\n주민은 도시공원을 걸어서 누리는가?"),
         nbformat.v4.new_code_cell("secret_of_the_code = 1", outputs=outputs), nbformat.v4.new_markdown_cell("## 결정"),
@@ -54,7 +67,15 @@ def write(reports: Path, municipality: str, case: str, title: str, *, simulated:
     folder = reports / municipality / case / "default" / name
     folder.mkdir(parents=True)
     told = results(municipality, case, title, simulated=simulated)
-    manifest = {"edition": name, "created_at": "2026-11-23T08:00:00+00:00", "status": "done", "key": name, "municipality": municipality, "case": case, "variant": "default"}
+    manifest = {
+        "edition": name,
+        "created_at": "2026-11-23T08:00:00+00:00",
+        "status": "done",
+        "key": name,
+        "municipality": municipality,
+        "case": case,
+        "variant": "default",
+    }
     cells, svg = notebook(told)
     (folder / "map.svg").write_text(svg, encoding="utf-8")
     (folder / "results.json").write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")

@@ -130,7 +130,9 @@ def test_gini_of_a_population_worked_by_hand():
     assert equity.lowest_share(values, people, share=0.7) == pytest.approx(0.3)
 
 
-people_and_values = st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 50)), min_size=1, max_size=12).filter(lambda rows: sum(value * people for value, people in rows) > 0)
+people_and_values = st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 50)), min_size=1, max_size=12).filter(
+    lambda rows: sum(value * people for value, people in rows) > 0
+)
 
 
 @given(people_and_values)

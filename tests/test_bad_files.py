@@ -32,7 +32,11 @@ def workbook(folder: Path) -> bytes:
 
 
 def feature(coordinates: str) -> str:
-    return '{"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {}, "geometry": {"type": "Point", "coordinates": ' + coordinates + "}}]}"
+    return (
+        '{"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {}, "geometry": {"type": "Point", "coordinates": '
+        + coordinates
+        + "}}]}"
+    )
 
 
 def zipped(folder: Path, **members: bytes) -> bytes:
@@ -62,11 +66,19 @@ BAD = {
     "deep json": ("깊은.json", lambda folder: b"[" * 100_000, "JSON"),
     "json of nothing": ("무.json", lambda folder: b'{"a": {"b": 1}}', "행의 목록을 찾지 못했습니다"),
     "broken xml": ("깨진.xml", lambda folder: b"<response><item></response>", "깨진 XML"),
-    "entity bomb": ("폭탄.xml", lambda folder: b'<?xml version="1.0"?><!DOCTYPE r [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><r><item>&b;</item></r>', "금지된 개체"),
+    "entity bomb": (
+        "폭탄.xml",
+        lambda folder: b'<?xml version="1.0"?><!DOCTYPE r [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><r><item>&b;</item></r>',
+        "금지된 개체",
+    ),
     "login page as xls": ("현황.xls", lambda folder: "<!DOCTYPE html><html><body>로그인</body></html>".encode(), "HTML 문서"),
     "blank lines only": ("공백.csv", lambda folder: b"\n\n \n", "내용이 있는 행이 없습니다"),
     "a poem": ("시.txt", lambda folder: "나 보기가 역겨워\n가실 때에는\n말없이, 고이 보내\n".encode(), "표가 아닙니다"),
-    "ten thousand columns": ("넓은.csv", lambda folder: (",".join(f"c{n}" for n in range(10_000)) + "\n" + ",".join(["1"] * 10_000) + "\n").encode(), "열이 10,000개"),
+    "ten thousand columns": (
+        "넓은.csv",
+        lambda folder: (",".join(f"c{n}" for n in range(10_000)) + "\n" + ",".join(["1"] * 10_000) + "\n").encode(),
+        "열이 10,000개",
+    ),
     "cut gzip": ("잘린.gz", lambda folder: gzip.compress(junk())[:5], "압축이 깨졌습니다"),
     "pdf": ("표.csv", lambda folder: b"%PDF-1.7 ...", "PDF 문서"),
 }

@@ -22,8 +22,11 @@ def built(tmp_path_factory) -> casebook.Built:
         patch.setenv("GSAN_REPORTS", str(place / "reports"))
         patch.setenv("GSAN_BANK", str(place / "bank"))
         made_editions.write(place / "reports", "sample", "park_access", "도시공원을 누가 누리는가", simulated=True)
-        made_editions.write(place / "reports", "gwangsan", "park_access", "옛 판", name="2026-01-01-00000000").joinpath("manifest.json").write_text(
-            '{"edition": "2026-01-01-00000000", "created_at": "2026-01-01T00:00:00+00:00", "status": "done", "key": "old"}', encoding="utf-8"
+        made_editions.write(place / "reports", "gwangsan", "park_access", "옛 판", name="2026-01-01-00000000").joinpath(
+            "manifest.json"
+        ).write_text(
+            '{"edition": "2026-01-01-00000000", "created_at": "2026-01-01T00:00:00+00:00", "status": "done", "key": "old"}',
+            encoding="utf-8",
         )
         made_editions.write(place / "reports", "gwangsan", "park_access", "광산구의 도시공원")
         made_editions.write(place / "reports", "gwangsan", "fire_water", "소방용수시설")
@@ -129,15 +132,34 @@ def test_nothing_to_show_unknown_places_and_broken_results_are_one_sentence(tmp_
         casebook.build(out=tmp_path / "site")
     with pytest.raises(UsageError, match="atlantis"):
         casebook.build(["atlantis"], out=tmp_path / "site")
-    made_editions.write(tmp_path / "reports", "sample", "park_access", "도시공원").joinpath("results.json").write_text("{", encoding="utf-8")
+    made_editions.write(tmp_path / "reports", "sample", "park_access", "도시공원").joinpath("results.json").write_text(
+        "{", encoding="utf-8"
+    )
     with pytest.raises(StoreError, match=r"results\.json"):
         casebook.build(out=tmp_path / "site")
 
 
-QUESTIONS = ["공원", "공원을", "도시공원에서", "CCTV", "소방용수시설의 위치", "도로", "역", "2SFCA 접근성", "어린이가", "a_b 나", "", "…", "65세"]
+QUESTIONS = [
+    "공원",
+    "공원을",
+    "도시공원에서",
+    "CCTV",
+    "소방용수시설의 위치",
+    "도로",
+    "역",
+    "2SFCA 접근성",
+    "어린이가",
+    "a_b 나",
+    "",
+    "…",
+    "65세",
+]
 
 
-@pytest.mark.parametrize(("question", "text"), [("공원", "도시공원을"), ("공원을", "어린이공원 372곳"), ("소화전에서", "소화전"), ("역", "청량리역의"), ("cctv", "방범CCTV를")])
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [("공원", "도시공원을"), ("공원을", "어린이공원 372곳"), ("소화전에서", "소화전"), ("역", "청량리역의"), ("cctv", "방범CCTV를")],
+)
 def test_a_word_is_found_inside_a_longer_one(question, text):
     index = {term.lower() for term in KoreanPairs({}).split(text)}
     assert {term.lower() for term in query_terms(question)} <= index
@@ -151,7 +173,9 @@ def test_another_word_is_not_found():
 def test_the_browser_cuts_a_question_as_python_does(site):
     with opened(800) as seen:
         seen.page.goto((site / "search.html").as_uri())
-        assert [seen.page.evaluate("(text) => splitQuery(text)", question) for question in QUESTIONS] == [query_terms(question) for question in QUESTIONS]
+        assert [seen.page.evaluate("(text) => splitQuery(text)", question) for question in QUESTIONS] == [
+            query_terms(question) for question in QUESTIONS
+        ]
 
 
 @pytest.mark.browser
@@ -170,7 +194,17 @@ def test_a_reader_finds_공원_inside_도시공원을(site):
         assert seen.complaints == []
 
 
-PAGES = ["index.html", "gwangsan/index.html", "sample/index.html", "sample/park_access.html", "datasets.html", "not_runnable.html", "methods.html", "accessibility.html", "search.html?q=공원"]
+PAGES = [
+    "index.html",
+    "gwangsan/index.html",
+    "sample/index.html",
+    "sample/park_access.html",
+    "datasets.html",
+    "not_runnable.html",
+    "methods.html",
+    "accessibility.html",
+    "search.html?q=공원",
+]
 
 
 @pytest.mark.browser

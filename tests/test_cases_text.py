@@ -107,7 +107,10 @@ def test_every_parameter_file_fits_its_case():
 def test_every_needed_dataset_stands_in_the_register_of_the_sample():
     datasets = {place: set(read_yaml(municipality(place).folder / "sources.yml")["datasets"]) for place in municipalities()}
     anywhere = set().union(*datasets.values())  # what is optional need not be in the sample, but a misspelt name is nowhere
-    missing = {name: [need.dataset for need in cases.case(name).needs if need.dataset not in (anywhere if need.optional else datasets["sample"])] for name in cases.all_cases()}
+    missing = {
+        name: [need.dataset for need in cases.case(name).needs if need.dataset not in (anywhere if need.optional else datasets["sample"])]
+        for name in cases.all_cases()
+    }
     assert {name: absent for name, absent in missing.items() if absent} == {}
 
 

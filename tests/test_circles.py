@@ -16,8 +16,15 @@ def town() -> tuple[gpd.GeoSeries, gpd.GeoSeries, pd.Series, pd.Series]:
     """Homes, parks, their areas and service distances."""
     dice = np.random.default_rng(7)
     homes = gpd.GeoSeries.from_xy(dice.uniform(0, 3000, 400), dice.uniform(0, 3000, 400), crs="EPSG:5179")
-    parks = gpd.GeoSeries.from_xy(dice.uniform(0, 3000, 30), dice.uniform(0, 3000, 30), index=[f"p{i:02}" for i in range(30)], crs="EPSG:5179")
-    return homes, parks, pd.Series(dice.uniform(0, 9e4, 30), index=parks.index), pd.Series(dice.choice([250.0, 500.0, 1000.0], 30), index=parks.index)
+    parks = gpd.GeoSeries.from_xy(
+        dice.uniform(0, 3000, 30), dice.uniform(0, 3000, 30), index=[f"p{i:02}" for i in range(30)], crs="EPSG:5179"
+    )
+    return (
+        homes,
+        parks,
+        pd.Series(dice.uniform(0, 9e4, 30), index=parks.index),
+        pd.Series(dice.choice([250.0, 500.0, 1000.0], 30), index=parks.index),
+    )
 
 
 @pytest.mark.parametrize("detour", [1.0, 1.4])

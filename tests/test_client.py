@@ -24,11 +24,18 @@ Answer = tuple[int, str, bytes]
 
 def as_json(page: int, size: int) -> Answer:
     body = {"items": ROWS[(page - 1) * size : page * size], "totalCount": len(ROWS), "pageNo": page, "numOfRows": size}
-    return 200, "application/json", json.dumps({"response": {"header": {"resultCode": "00", "resultMsg": "NORMAL SERVICE."}, "body": body}}).encode()
+    return (
+        200,
+        "application/json",
+        json.dumps({"response": {"header": {"resultCode": "00", "resultMsg": "NORMAL SERVICE."}, "body": body}}).encode(),
+    )
 
 
 def as_xml(page: int, size: int) -> Answer:
-    items = "".join("<item>" + "".join(f"<{key}>{value}</{key}>" for key, value in row.items()) + "</item>" for row in ROWS[(page - 1) * size : page * size])
+    items = "".join(
+        "<item>" + "".join(f"<{key}>{value}</{key}>" for key, value in row.items()) + "</item>"
+        for row in ROWS[(page - 1) * size : page * size]
+    )
     text = f"<response><header><resultCode>00</resultCode><resultMsg>NORMAL SERVICE.</resultMsg></header><body><items>{items}</items><totalCount>{len(ROWS)}</totalCount></body></response>"
     return 200, "application/xml", ('<?xml version="1.0" encoding="UTF-8"?>' + text).encode()
 
@@ -82,7 +89,11 @@ def server() -> Iterator[Server]:
 
 def fetch(server: Server, **options: object) -> list[dict[str, object]]:
     with httpx.Client(trust_env=False) as client:
-        return [row for page in pages(server.url, {"type": "json"}, key=ENCODED, page_rows=10, client=client, pause=lambda _: None, **options) for row in page.envelope.rows]
+        return [
+            row
+            for page in pages(server.url, {"type": "json"}, key=ENCODED, page_rows=10, client=client, pause=lambda _: None, **options)
+            for row in page.envelope.rows
+        ]
 
 
 @pytest.mark.parametrize("shape", [as_json, as_xml])
@@ -146,7 +157,9 @@ def test_a_total_that_changes_is_refused(server):
         fetch(server)
 
 
-@pytest.mark.parametrize("shape", [key_error, lambda page, size: (403, "text/plain", b"Forbidden " + KEY.encode()), lambda page, size: (503, "text/plain", b"")])
+@pytest.mark.parametrize(
+    "shape", [key_error, lambda page, size: (403, "text/plain", b"Forbidden " + KEY.encode()), lambda page, size: (503, "text/plain", b"")]
+)
 def test_the_key_is_in_no_message_and_in_no_log(server, shape, caplog):
     server.answer = shape
     with caplog.at_level(logging.DEBUG), pytest.raises(InputError) as caught:

@@ -43,7 +43,11 @@ def test_the_moon_confirms_the_lunar_holidays():
         noon = (day - date(2000, 1, 1)).days + 0.5 - 9 / 24 - 0.5  # noon in Korea, days since 2000-01-01 12:00 UT
         return (noon - 5.26) % 29.530588853
 
-    for middles, age in ((holidays._lunar(holidays.SEOLLAL), 0), (holidays._lunar(holidays.CHUSEOK), 14), (holidays._lunar(holidays.BUDDHA), 7)):
+    for middles, age in (
+        (holidays._lunar(holidays.SEOLLAL), 0),
+        (holidays._lunar(holidays.CHUSEOK), 14),
+        (holidays._lunar(holidays.BUDDHA), 7),
+    ):
         assert len(middles) == holidays.LAST - holidays.FIRST + 1
         for day in middles:
             off = (days_from_new_moon(day) - age + 15) % 29.530588853 - 15
@@ -94,7 +98,9 @@ def test_a_cube_keeps_every_value_and_shows_every_gap():
 
 
 def test_every_problem_of_the_rows_is_told_at_once():
-    frame = pd.DataFrame({"s": ["a", "a", "b"], "d": pd.to_datetime(["2019-01-01 00:00", "2019-01-01 00:00", "2019-01-02 03:00"]), "v": [1, -2, 3]})
+    frame = pd.DataFrame(
+        {"s": ["a", "a", "b"], "d": pd.to_datetime(["2019-01-01 00:00", "2019-01-01 00:00", "2019-01-02 03:00"]), "v": [1, -2, 3]}
+    )
     with pytest.raises(DataError) as error:
         panel.daily_cube(frame, place="s", time="d", value="v")
     assert len(error.value.problems) == 3

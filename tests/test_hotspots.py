@@ -109,7 +109,8 @@ def test_a_false_discovery_is_rare_where_there_is_no_pattern():
     weights = hotspots.weights(board(8))
     made = np.random.default_rng(11)
     maps_with_a_discovery = sum(
-        (hotspots.local_moran(pd.Series(made.normal(size=64)), weights, permutations=1999, level=0.1).table["q"] <= 0.1).any() for _ in range(40)
+        (hotspots.local_moran(pd.Series(made.normal(size=64)), weights, permutations=1999, level=0.1).table["q"] <= 0.1).any()
+        for _ in range(40)
     )
     # at most 10 % of maps are expected; 10 of 40 would have probability 0.005
     assert maps_with_a_discovery < 10
@@ -133,7 +134,10 @@ def test_the_same_seed_gives_the_same_p_values_and_leaves_numpys_state_alone(col
 def test_every_result_names_its_weights(columbus):
     weights = hotspots.weights(columbus, "knn", k=4, transform="b")
     crime = columbus["CRIME"]
-    results = [f(crime, weights, permutations=49) for f in (hotspots.moran, hotspots.geary, hotspots.getis_ord, hotspots.local_moran, hotspots.gi_star)]
+    results = [
+        f(crime, weights, permutations=49)
+        for f in (hotspots.moran, hotspots.geary, hotspots.getis_ord, hotspots.local_moran, hotspots.gi_star)
+    ]
     assert {result.weights for result in results} == {"4 nearest centroids, binary"}
     assert all("4 nearest centroids, binary" in result.sentence() for result in results)
     assert all(dataclasses.is_dataclass(result) and result.__dataclass_params__.frozen for result in results)
@@ -290,7 +294,9 @@ def test_a_rate_ratio_with_no_events_on_one_side_stays_open():
 
 
 def grid(side=30, size=100):
-    return gpd.GeoSeries([box(x, y, x + size, y + size) for x in range(0, side * size, size) for y in range(0, side * size, size)], crs="EPSG:5179")
+    return gpd.GeoSeries(
+        [box(x, y, x + size, y + size) for x in range(0, side * size, size) for y in range(0, side * size, size)], crs="EPSG:5179"
+    )
 
 
 def test_density_adds_up_to_the_events_inside_even_at_the_border():

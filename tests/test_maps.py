@@ -44,7 +44,9 @@ print(hashlib.sha256(maps.to_svg(figure, alt="동별 인구").encode()).hexdiges
 def test_a_figure_has_the_same_bytes_in_another_process_with_another_hash_seed(dongs):
     figure = maps.choropleth(dongs, dongs["population"], title="동별 인구", unit="명", simulated=True)
     here = [hashlib.sha256(content).hexdigest() for content in (maps.to_svg(figure, alt="동별 인구").encode(), maps.to_png(figure))]
-    there = subprocess.run([sys.executable, "-c", DRAW], capture_output=True, text=True, check=True, env={**os.environ, "PYTHONHASHSEED": "7"})
+    there = subprocess.run(
+        [sys.executable, "-c", DRAW], capture_output=True, text=True, check=True, env={**os.environ, "PYTHONHASHSEED": "7"}
+    )
     assert there.stdout.split() == here
 
 
@@ -67,7 +69,11 @@ def test_the_stamp_is_set_once(dongs):
 
 
 def test_unit_source_and_date_stand_on_the_map(dongs):
-    svg = maps.to_svg(maps.choropleth(dongs, dongs["population"], title="인구", unit="명", measure="주민등록 인구", source="행정안전부", date="2020-12-31"))
+    svg = maps.to_svg(
+        maps.choropleth(
+            dongs, dongs["population"], title="인구", unit="명", measure="주민등록 인구", source="행정안전부", date="2020-12-31"
+        )
+    )
     for words in ("주민등록 인구 (명)", "자료: 행정안전부", "기준일: 2020-12-31", "2 km", "북"):
         assert f"<!-- {words}" in svg or words in svg, words
 

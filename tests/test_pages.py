@@ -43,7 +43,13 @@ def test_the_page_asks_for_nothing(page):
 
 @pytest.mark.parametrize(
     "cell",
-    ["![지도](https://example.org/a.png)", '<img src="//example.org/a.png">', '<script src="a.js"></script>', '<p style="background:url(https://example.org/a)">', "<link rel=x href=a.css>"],
+    [
+        "![지도](https://example.org/a.png)",
+        '<img src="//example.org/a.png">',
+        '<script src="a.js"></script>',
+        '<p style="background:url(https://example.org/a)">',
+        "<link rel=x href=a.css>",
+    ],
 )
 def test_what_would_be_fetched_is_refused_with_its_address(cell):
     output = nbformat.v4.new_output("display_data", data={"text/html": cell})
@@ -53,7 +59,9 @@ def test_what_would_be_fetched_is_refused_with_its_address(cell):
 
 
 def test_addresses_in_words_and_code_are_no_requests():
-    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("[법령](https://law.go.kr)"), nbformat.v4.new_code_cell('src = "https://example.org/a.png"')])
+    made = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_markdown_cell("[법령](https://law.go.kr)"), nbformat.v4.new_code_cell('src = "https://example.org/a.png"')]
+    )
     assert "https://law.go.kr" in render(made, META)
 
 
@@ -117,7 +125,12 @@ def test_only_simulated_data_carry_the_banner(notebook, page):
 
 
 def test_names_from_files_cannot_inject_markup(notebook):
-    facts = {**FACTS, "title_ko": "<script>alert(1)</script>", "question": "<img src=x>", "decision": {"sentence": "<b>놓는다", "stable": True, "would_change": []}}
+    facts = {
+        **FACTS,
+        "title_ko": "<script>alert(1)</script>",
+        "question": "<img src=x>",
+        "decision": {"sentence": "<b>놓는다", "stable": True, "would_change": []},
+    }
     page = render(notebook, {"results": facts})
     assert "<script>" not in page
     assert "<img src=x>" not in page

@@ -168,7 +168,9 @@ def test_two_header_levels_in_csv_are_joined(tmp_path):
 
 
 def test_title_rows_of_a_csv_are_left_out_and_told(tmp_path):
-    (tmp_path / "t.csv").write_text("광산구 주차장 현황,,\n(단위: 면),,\n이름,주소,면수\n가,하남동,10\n나,수완동,20\n다,첨단,5\n", encoding="utf-8")
+    (tmp_path / "t.csv").write_text(
+        "광산구 주차장 현황,,\n(단위: 면),,\n이름,주소,면수\n가,하남동,10\n나,수완동,20\n다,첨단,5\n", encoding="utf-8"
+    )
     frame, table = read(tmp_path / "t.csv")
     assert table.columns == ["이름", "주소", "면수"]
     assert len(frame) == 3
@@ -205,7 +207,9 @@ def test_an_unknown_sheet_and_an_unknown_layer_are_wrong_calls(tmp_path):
 
 
 def points() -> gpd.GeoDataFrame:
-    return gpd.GeoDataFrame({"이름": ["송정역", "수완"], "값": [1, 2]}, geometry=gpd.points_from_xy([200000, 200100], [180000, 180100]), crs="EPSG:5186")
+    return gpd.GeoDataFrame(
+        {"이름": ["송정역", "수완"], "값": [1, 2]}, geometry=gpd.points_from_xy([200000, 200100], [180000, 180100]), crs="EPSG:5186"
+    )
 
 
 @pytest.mark.parametrize("without", [[], [".cpg"], [".prj"], [".cpg", ".prj"]])
@@ -233,13 +237,18 @@ def test_a_geopackage_with_two_layers_asks_which(tmp_path):
 
 
 def test_geojson_in_metres_without_crs_declares_none(tmp_path):
-    content = {"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {"a": 1}, "geometry": {"type": "Point", "coordinates": [950000, 1950000]}}]}
+    content = {
+        "type": "FeatureCollection",
+        "features": [{"type": "Feature", "properties": {"a": 1}, "geometry": {"type": "Point", "coordinates": [950000, 1950000]}}],
+    }
     (tmp_path / "t.geojson").write_text(json.dumps(content))
     assert open_table(tmp_path / "t.geojson").crs is None
 
 
 def test_a_bigger_list_beside_the_rows_is_told_by_its_size(tmp_path):
-    (tmp_path / "t.json").write_text(json.dumps({"meta": [{"k": 1}], "data": [{"이름": "가"}, {"이름": "나"}]}, ensure_ascii=False), encoding="utf-8")
+    (tmp_path / "t.json").write_text(
+        json.dumps({"meta": [{"k": 1}], "data": [{"이름": "가"}, {"이름": "나"}]}, ensure_ascii=False), encoding="utf-8"
+    )
     frame, table = read(tmp_path / "t.json")
     assert frame["이름"].tolist() == ["가", "나"]
     assert table.decisions["envelope"] == "data"
@@ -260,7 +269,9 @@ def test_seoul_envelope_and_its_error_are_told_apart(tmp_path):
     good = {"subway": {"list_total_count": 1, "RESULT": {"CODE": "INFO-000", "MESSAGE": "정상 처리되었습니다"}, "row": [{"역명": "회기"}]}}
     (tmp_path / "good.json").write_text(json.dumps(good, ensure_ascii=False), encoding="utf-8")
     assert read(tmp_path / "good.json")[0]["역명"].tolist() == ["회기"]
-    (tmp_path / "bad.json").write_text(json.dumps({"RESULT": {"CODE": "ERROR-336", "MESSAGE": "요청 건수 초과"}}, ensure_ascii=False), encoding="utf-8")
+    (tmp_path / "bad.json").write_text(
+        json.dumps({"RESULT": {"CODE": "ERROR-336", "MESSAGE": "요청 건수 초과"}}, ensure_ascii=False), encoding="utf-8"
+    )
     with pytest.raises(InputError, match="ERROR-336"):
         open_table(tmp_path / "bad.json")
 

@@ -22,7 +22,9 @@ PEOPLE = pd.Series([10.0, 20, 5, 30, 10, 1], index=list("abcdef"))
 
 
 def road(places: pd.Series = KM, sites: str = "abcdef") -> pd.DataFrame:
-    return pd.DataFrame([(i, j, abs(places[i] - places[j])) for i in places.index for j in sites], columns=["origin", "destination", "cost"])
+    return pd.DataFrame(
+        [(i, j, abs(places[i] - places[j])) for i in places.index for j in sites], columns=["origin", "destination", "cost"]
+    )
 
 
 # ---- worked by hand
@@ -100,7 +102,10 @@ def test_one_camera_on_a_fine_grid_covers_many_points():
 def small(draw):
     """Demand points and sites on a small lattice, so that ties are common."""
     place = st.tuples(st.integers(0, 12), st.integers(0, 12))
-    here, there = np.array(draw(st.lists(place, min_size=2, max_size=9))), np.array(draw(st.lists(place, min_size=2, max_size=7, unique=True)))
+    here, there = (
+        np.array(draw(st.lists(place, min_size=2, max_size=9))),
+        np.array(draw(st.lists(place, min_size=2, max_size=7, unique=True))),
+    )
     demand = pd.Series(draw(st.lists(st.integers(0, 9), min_size=len(here), max_size=len(here))), dtype=float)
     cost = np.abs(here[:, None] - there).sum(axis=2).astype(float)
     p = draw(st.integers(1, len(there)))
@@ -146,7 +151,9 @@ def test_mclp_is_the_best_of_all_subsets(case):
 @given(small())
 def test_lscp_is_the_smallest_of_all_subsets(case):
     cost, _, _, fixed, radius = case
-    covering = [one for size in range(1, cost.shape[1] + 1) for one in subsets(cost, size, fixed) if (cost[:, one].min(axis=1) <= radius).all()]
+    covering = [
+        one for size in range(1, cost.shape[1] + 1) for one in subsets(cost, size, fixed) if (cost[:, one].min(axis=1) <= radius).all()
+    ]
     if not covering:
         with pytest.raises(ModelError, match="no site within"):
             siting.lscp(matrix(cost), radius=radius, fixed=fixed)
@@ -212,7 +219,12 @@ def test_the_optimum_is_at_least_what_greedy_adding_finds():
 def test_the_order_of_the_rows_does_not_change_the_answer():
     od, demand = town()
     shuffled = od.to_frame().sample(frac=1, random_state=1)
-    for model, options in ((siting.p_median, {"p": 5}), (siting.mclp, {"p": 5, "radius": 600}), (siting.p_center, {"p": 5}), (siting.lscp, {"radius": 1500})):
+    for model, options in (
+        (siting.p_median, {"p": 5}),
+        (siting.mclp, {"p": 5, "radius": 600}),
+        (siting.p_center, {"p": 5}),
+        (siting.lscp, {"radius": 1500}),
+    ):
         assert model(od, demand, **options) == model(shuffled, demand.sample(frac=1, random_state=2), **options)
 
 

@@ -29,7 +29,16 @@ def _tree_bytes(process: psutil.Process) -> int:
 @pytest.mark.slow
 def test_the_tour_runs_under_one_gib(tmp_path: Path) -> None:
     out = tmp_path / "start.ipynb"
-    command = [sys.executable, "-m", "papermill", str(ROOT / "notebooks" / "tours" / "start.ipynb"), str(out), "-k", "python3", "--no-progress-bar"]
+    command = [
+        sys.executable,
+        "-m",
+        "papermill",
+        str(ROOT / "notebooks" / "tours" / "start.ipynb"),
+        str(out),
+        "-k",
+        "python3",
+        "--no-progress-bar",
+    ]
     started = subprocess.Popen(command, cwd=tmp_path, env=dict(os.environ), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     peak = 0
     while started.poll() is None:

@@ -37,13 +37,20 @@ def test_equal_areas_of_another_kind_far_apart_are_no_evidence():
 
 
 def test_what_only_the_place_suggests_is_reported_and_not_merged():
-    found = merged(listing(("gu", "빛고을", "체육공원", 21629.0, 0, "676", "2023-01-01"), ("city", "빛그린", "체육공원", 15768.4, 52, "32-7", "2022-01-01")))
+    found = merged(
+        listing(
+            ("gu", "빛고을", "체육공원", 21629.0, 0, "676", "2023-01-01"), ("city", "빛그린", "체육공원", 15768.4, 52, "32-7", "2022-01-01")
+        )
+    )
     assert len(found.rows) == 2
     assert found.doubtful["distance_m"].tolist() == [52.0]
 
 
 def test_the_lot_joins_a_row_whose_position_and_area_are_wrong():
-    pair = listing(("gu", "빛그린", "근린공원", 49186.9, 0, "덕림동 1154", "2023-01-01"), ("city", "빛그린", "근린공원", 10325.6, 10401, "덕림동  1154", "2022-01-01"))
+    pair = listing(
+        ("gu", "빛그린", "근린공원", 49186.9, 0, "덕림동 1154", "2023-01-01"),
+        ("city", "빛그린", "근린공원", 10325.6, 10401, "덕림동  1154", "2022-01-01"),
+    )
     found = merged(pair)
     assert found.pairs["evidence"].tolist() == ["address"]
     assert found.rows["area_m2"].tolist() == [49186.9]
@@ -69,7 +76,17 @@ def test_only_a_row_on_anothers_position_moves_to_its_twin():
 
 def test_rows_kept_and_dropped_add_up_in_any_order_of_rows():
     dice = np.random.default_rng(3)
-    gu = pd.DataFrame({"provider": "gu", "name": [f"공원{i}" for i in range(60)], "kind": "소공원", "area_m2": dice.uniform(300, 3000, 60), "x": dice.uniform(0, 9000, 60), "address": "", "data_date": "2023-01-01"})
+    gu = pd.DataFrame(
+        {
+            "provider": "gu",
+            "name": [f"공원{i}" for i in range(60)],
+            "kind": "소공원",
+            "area_m2": dice.uniform(300, 3000, 60),
+            "x": dice.uniform(0, 9000, 60),
+            "address": "",
+            "data_date": "2023-01-01",
+        }
+    )
     city = gu.iloc[:40].assign(provider="city", data_date="2022-01-01", x=lambda f: f["x"] + dice.uniform(-30, 30, 40))
     rows = listing(*pd.concat([gu, city]).itertuples(index=False))
     kept = [set(merged(rows.sample(frac=1, random_state=seed)).rows.index) for seed in range(4)]

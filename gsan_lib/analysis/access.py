@@ -28,16 +28,23 @@ def _numbers(values: pd.Series | float, index: pd.Index, name: str) -> npt.NDArr
     if not isinstance(values, pd.Series):
         values = pd.Series(float(values), index=index)
     if len(absent := index.difference(values.index)):
-        raise DataError(f"`{name}` has no value for {len(absent)} of {len(index)} facilities ({some(absent)}). Give one for each row of `facilities`.")
+        raise DataError(
+            f"`{name}` has no value for {len(absent)} of {len(index)} facilities ({some(absent)}). Give one for each row of `facilities`."
+        )
     values = values.reindex(index)
     bad = ~(values >= 0) | np.isinf(values.astype(float))
     if bad.any():
-        raise DataError(f"{bad.sum()} of {len(index)} rows: `{name}` is missing, negative or infinite ({some(index[bad])}). Mend them, or set them aside.")
+        raise DataError(
+            f"{bad.sum()} of {len(index)} rows: `{name}` is missing, negative or infinite ({some(index[bad])}). Mend them, or set them aside."
+        )
     return values.to_numpy(float)
 
 
 def _places(
-    points: gpd.GeoDataFrame | gpd.GeoSeries, facilities: gpd.GeoDataFrame | gpd.GeoSeries, detour: float, area_m2: pd.Series | None,
+    points: gpd.GeoDataFrame | gpd.GeoSeries,
+    facilities: gpd.GeoDataFrame | gpd.GeoSeries,
+    detour: float,
+    area_m2: pd.Series | None,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Coordinates of points and facilities, and the facilities' rims (metres from their middle)."""
     require_same(points, facilities, ("points", "facilities"))
@@ -77,7 +84,9 @@ def _with_rim(reach: npt.NDArray[np.float64] | float) -> npt.NDArray[np.float64]
     return reach + 1e-6
 
 # %% ../../notebooks/lib/analysis/access.ipynb #fce4c93b
-def _nearest_rim(here: npt.NDArray[np.float64], there: npt.NDArray[np.float64], rim: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
+def _nearest_rim(
+    here: npt.NDArray[np.float64], there: npt.NDArray[np.float64], rim: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
     """Position of the facility with the nearest rim (the first of equals) and the distance to its rim."""
     tree, widest, k = KDTree(there), rim.max(), 8
     site, metres = np.zeros(len(here), dtype=np.intp), np.zeros(len(here))
@@ -113,7 +122,9 @@ def nearest(
 def _values(values: pd.Series, index: pd.Index, name: str, role: str) -> npt.NDArray[np.float64]:
     """The value of each origin or destination of the matrix. Raises DataError where one is missing."""
     if repeated := int(values.index.duplicated().sum()):
-        raise DataError(f"{repeated} of {len(values)} rows of `{name}` repeat an earlier index value ({some(values.index[values.index.duplicated()])}). Add them up first.")
+        raise DataError(
+            f"{repeated} of {len(values)} rows of `{name}` repeat an earlier index value ({some(values.index[values.index.duplicated()])}). Add them up first."
+        )
     if len(absent := index.difference(values.index)):
         raise DataError(f"{len(absent)} of {len(index)} {role} of `od` have no `{name}` ({some(absent)}). Give 0 where there is none.")
     taken = values.reindex(index)
@@ -163,5 +174,7 @@ def _decayed(decay: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]]
     """The weights of the pairs within the catchment. Raises ModelError."""
     weights = np.asarray(decay(cost), dtype=float)
     if weights.shape != cost.shape or not (weights >= 0).all() or np.isinf(weights).any():
-        raise ModelError("`decay` must give one finite weight >= 0 for each cost. Check it on a few costs, e.g. `decay(np.array([0.0, 10.0]))`.")
+        raise ModelError(
+            "`decay` must give one finite weight >= 0 for each cost. Check it on a few costs, e.g. `decay(np.array([0.0, 10.0]))`."
+        )
     return weights

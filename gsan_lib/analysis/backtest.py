@@ -41,7 +41,9 @@ def seasonal_scale(
     """What MASE divides by. Raises DataError where a series never changes from season to season."""
     scale = np.nanmean(np.abs(history[..., season:] - history[..., :-season]), axis=-1)
     if not (scale > 0).all():
-        raise DataError("A series repeats itself exactly from season to season (or is shorter than two seasons); MASE is not defined for it. Leave it out.")
+        raise DataError(
+            "A series repeats itself exactly from season to season (or is shorter than two seasons); MASE is not defined for it. Leave it out."
+        )
     return scale
 
 
@@ -86,7 +88,9 @@ def future(history: xr.DataArray, horizon: int) -> pd.DatetimeIndex:
 
 def forecast_frame(history: xr.DataArray, values: np.ndarray) -> xr.DataArray:
     """An array place x horizon with the days after `history` as its time."""
-    return xr.DataArray(values, coords={"place": history["place"].to_numpy(), "time": future(history, values.shape[1])}, dims=("place", "time"))
+    return xr.DataArray(
+        values, coords={"place": history["place"].to_numpy(), "time": future(history, values.shape[1])}, dims=("place", "time")
+    )
 
 # %% ../../notebooks/lib/analysis/backtest.ipynb #b7214ad6
 @dataclass(frozen=True)
@@ -102,15 +106,19 @@ class Backtest:
         """sMAPE (percent) and MASE of every model over the same origins, places and days; index: model."""
         actual, scale = self.actual.to_numpy(), self.scale[:, :, None]
         rows = {str(name): self.forecasts.sel(model=name).to_numpy() for name in self.forecasts["model"].to_numpy()}
-        return pd.DataFrame({name: {"smape": smape(actual, made), "mase": mase(actual, made, scale)} for name, made in rows.items()}).T.rename_axis("model")
+        return pd.DataFrame(
+            {name: {"smape": smape(actual, made), "mase": mase(actual, made, scale)} for name, made in rows.items()}
+        ).T.rename_axis("model")
 
 # %% ../../notebooks/lib/analysis/backtest.ipynb #f85f7412
 def origins(length: int, horizon: int, count: int, every: int, least: int) -> np.ndarray:
     """Positions of the last known day of each trial, evenly spaced, the newest ending with the data. Raises DataError for a history too short."""
     places = length - 1 - horizon - every * np.arange(count)[::-1]
     if places[0] < least - 1:
-        raise DataError(f"{length} days; {count} origins every {every} days with horizon {horizon} need {least} days before the first, so at least "
-                        f"{least + horizon + every * (count - 1)}. Use fewer origins.")
+        raise DataError(
+            f"{length} days; {count} origins every {every} days with horizon {horizon} need {least} days before the first, so at least "
+            f"{least + horizon + every * (count - 1)}. Use fewer origins."
+        )
     return places
 
 # %% ../../notebooks/lib/analysis/backtest.ipynb #7a55063c
@@ -182,7 +190,9 @@ def radii(
         alike = kinds == kind
         for place in range(errors.shape[1]):
             choices = (errors[:, place][alike & (weeks == week)], errors[:, place][alike], errors.transpose(0, 2, 1)[alike])
-            pool, chosen = next(((p, c) for p, c in zip(pools, choices, strict=True) if np.isfinite(c).sum() >= LEAST_ERRORS), ("kind", choices[-1]))
+            pool, chosen = next(
+                ((p, c) for p, c in zip(pools, choices, strict=True) if np.isfinite(c).sum() >= LEAST_ERRORS), ("kind", choices[-1])
+            )
             found[place, target] = conformal_radius(chosen, level)
             pools[pool] += int(target.sum())
     return found, pd.Series(pools, name="cells").rename_axis("pool")
@@ -207,8 +217,10 @@ class Coverage:
 
     def sentence(self) -> str:
         """The coverage as one sentence."""
-        return (f"{self.level:.0%} intervals held {self.share:.1%} of {self.days:,} days (95 % limits {self.low:.1%} to {self.high:.1%}, "
-                f"from {self.blocks} blocks of origins).")
+        return (
+            f"{self.level:.0%} intervals held {self.share:.1%} of {self.days:,} days (95 % limits {self.low:.1%} to {self.high:.1%}, "
+            f"from {self.blocks} blocks of origins)."
+        )
 
 # %% ../../notebooks/lib/analysis/backtest.ipynb #9c910730
 def coverage(
@@ -217,7 +229,9 @@ def coverage(
     level: float,  # what the intervals promised
 ) -> Coverage:
     """The measured share of covered days with Korn-Graubard limits. Raises DataError with fewer than two blocks."""
-    table = pd.DataFrame({"block": np.repeat(blocks, int(np.prod(inside.shape[1:]))), "in": np.asarray(inside, dtype=float).ravel()}).dropna()
+    table = pd.DataFrame(
+        {"block": np.repeat(blocks, int(np.prod(inside.shape[1:]))), "in": np.asarray(inside, dtype=float).ravel()}
+    ).dropna()
     sums = table.groupby("block")["in"].agg(["sum", "size"])
     if (number := len(sums)) < 2:
         raise DataError(f"{number} block of origins; coverage needs at least 2. Use more origins.")

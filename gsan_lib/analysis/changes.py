@@ -42,7 +42,7 @@ def likeness(
     other: tuple[str, ...],
 ) -> float:  # 0..1
     """The likeness of the two names that are most alike."""
-    return max(SequenceMatcher(None, *sorted((a, b)), autojunk=False).ratio() for a in one for b in other)
+    return max(SequenceMatcher(None, min(a, b), max(a, b), autojunk=False).ratio() for a in one for b in other)
 
 # %% ../../notebooks/lib/analysis/changes.ipynb #b0111477
 _STREET = re.compile(r"([가-힣A-Za-z\d·.]+(?:로|길))\s+(?:지하\s*)?(\d+(?:-\d+)?)")
@@ -82,7 +82,10 @@ class Rules:
 def _pairs(before: gpd.GeoDataFrame, after: gpd.GeoDataFrame) -> pd.DataFrame:
     """Every pair of rows: positions `one` and `two`, distance_m, likeness, same_kind, same_address."""
     od = between(*(gpd.GeoSeries(frame.geometry.to_numpy(), crs=frame.crs) for frame in (before, after)))
-    called, where = ([[read(text) for text in frame[column].fillna("").astype(str)] for frame in (before, after)] for read, column in ((plain_names, "name"), (street_and_number, "address")))
+    called, where = (
+        [[read(text) for text in frame[column].fillna("").astype(str)] for frame in (before, after)]
+        for read, column in ((plain_names, "name"), (street_and_number, "address"))
+    )
     kinds = [frame["kind"].to_numpy(object) for frame in (before, after)]
     first, second = (np.array(texts, dtype=object) for texts in where)
     return pd.DataFrame({
@@ -150,7 +153,9 @@ def compare_editions(
     """What became of each facility. Raises CrsError, DataError, InputError, ModelError over 60 million pairs."""
     rules = rules or Rules()
     if absent := [f"`{column}`" for frame in (before, after) for column in ("name", "kind", "address") if column not in frame.columns]:
-        raise InputError(f"Both editions need the columns `name`, `kind` and `address`; missing: {', '.join(absent)}. Rename yours, or add an empty one.")
+        raise InputError(
+            f"Both editions need the columns `name`, `kind` and `address`; missing: {', '.join(absent)}. Rename yours, or add an empty one."
+        )
     fresh = [frame[~_repeated(frame)] for frame in (before, after)]
     taken, doubt = _settled(_weighed(_pairs(*fresh), rules), rules)
     tables = []
@@ -163,7 +168,9 @@ def compare_editions(
 # %% ../../notebooks/lib/analysis/changes.ipynb #0f845a83
 def _repeated(frame: gpd.GeoDataFrame) -> np.ndarray:
     """Rows with the name, kind and position of an earlier row."""
-    told = pd.DataFrame({"name": frame["name"].astype(str).str.replace(r"\s", "", regex=True), "kind": frame["kind"], "at": frame.geometry.to_wkb()})
+    told = pd.DataFrame(
+        {"name": frame["name"].astype(str).str.replace(r"\s", "", regex=True), "kind": frame["kind"], "at": frame.geometry.to_wkb()}
+    )
     return told.duplicated().to_numpy()
 
 

@@ -34,7 +34,9 @@ def within_reach(
     numbers = pd.DataFrame({"area_m2": area_m2, "reach_m": reach_m}).reindex(places.index).astype(float)
     wrong = ~((numbers >= 0) & np.isfinite(numbers)).all(axis=1)
     if wrong.any():
-        raise DataError(f"{wrong.sum()} of {len(places)} rows: `area_m2` or `reach_m` is missing, negative or infinite ({some(places.index[wrong])}). Mend them, or set them aside.")
+        raise DataError(
+            f"{wrong.sum()} of {len(places)} rows: `area_m2` or `reach_m` is missing, negative or infinite ({some(places.index[wrong])}). Mend them, or set them aside."
+        )
     here, there = coordinates(points, "points"), coordinates(places, "places")
     rim = np.sqrt(numbers["area_m2"].to_numpy() / np.pi)
     reach = numbers["reach_m"].to_numpy()

@@ -34,7 +34,10 @@ def groups(
     cover.sort_indices()
     start = cover.indptr
     keys: dict[bytes, int] = {}
-    group = np.array([keys.setdefault(cover.indices[one:end].tobytes(), len(keys)) for one, end in zip(start[:-1], start[1:], strict=True)], dtype=np.intp)
+    group = np.array(
+        [keys.setdefault(cover.indices[one:end].tobytes(), len(keys)) for one, end in zip(start[:-1], start[1:], strict=True)],
+        dtype=np.intp,
+    )
     return np.unique(group, return_index=True)[1], group
 
 
@@ -63,7 +66,9 @@ def undominated(
 
 # %% ../../notebooks/lib/analysis/covering.ipynb #32227035
 def covered(
-    cover: sparse.csr_matrix, weights: Array, chosen: Columns,
+    cover: sparse.csr_matrix,
+    weights: Array,
+    chosen: Columns,
 ) -> float:
     """The demand that at least one of the chosen columns covers."""
     return float(weights[np.asarray(cover[:, chosen].sum(axis=1)).ravel() > 0].sum())
@@ -116,7 +121,9 @@ def _coverage_programme(cover: sparse.csr_matrix, weights: Array, p: int, state:
     cuts, most = cut_rows(unlike, state.columns, count + len(loose))
     low = np.concatenate([np.ones(rows), np.full(1 + len(most), -np.inf)])
     high = np.concatenate([np.full(rows, np.inf), [p], most])
-    return Programme(np.concatenate([np.zeros(count), weights[loose]]), sparse.vstack([sparse.hstack([cover, slack]), number, cuts]), low, high, count)
+    return Programme(
+        np.concatenate([np.zeros(count), weights[loose]]), sparse.vstack([sparse.hstack([cover, slack]), number, cuts]), low, high, count
+    )
 
 # %% ../../notebooks/lib/analysis/covering.ipynb #f6aeaa75
 def most_covered(
@@ -274,12 +281,17 @@ def farthest_apart(
 
     def attempt(distance: float) -> tuple[str, tuple[int, ...] | None, int]:
         close = np.flatnonzero(costs[one, other] < distance)
-        pairs = sparse.csr_matrix((np.ones(2 * len(close)), (np.tile(np.arange(len(close)), 2), np.concatenate([one[close], other[close]]))), shape=(len(close), count))
+        pairs = sparse.csr_matrix(
+            (np.ones(2 * len(close)), (np.tile(np.arange(len(close)), 2), np.concatenate([one[close], other[close]]))),
+            shape=(len(close), count),
+        )
         cuts, most = cut_rows(unlike, np.arange(count), count)
         held = sparse.csr_matrix(np.isin(np.arange(count), fixed).astype(float))
         low = np.concatenate([np.full(len(close), -np.inf), [p, len(fixed)], np.full(len(most), -np.inf)])
         high = np.concatenate([np.ones(len(close)), [p, np.inf], most])
-        answer = solve(Programme(np.zeros(count), sparse.vstack([pairs, sparse.csr_matrix(np.ones((1, count))), held, cuts]), low, high, count), limits)
+        answer = solve(
+            Programme(np.zeros(count), sparse.vstack([pairs, sparse.csr_matrix(np.ones((1, count))), held, cuts]), low, high, count), limits
+        )
         found = None if answer.x is None else tuple(np.flatnonzero(answer.x > 0.5).tolist())
         return answer.status, found, answer.nodes
 

@@ -38,8 +38,10 @@ class Density:
 
     def sentence(self) -> str:
         """How the map was made, as one sentence."""
-        return (f"{self.events} events inside ({self.outside} outside), quartic kernel, bandwidth {self.bandwidth_m:g} m, events per km2; "
-                f"the map adds up to {self.mass:.1f} events (edge: {self.edge}).")
+        return (
+            f"{self.events} events inside ({self.outside} outside), quartic kernel, bandwidth {self.bandwidth_m:g} m, events per km2; "
+            f"the map adds up to {self.mass:.1f} events (edge: {self.edge})."
+        )
 
 # %% ../../notebooks/lib/analysis/density.ipynb #8ec88567
 def density(
@@ -82,5 +84,7 @@ def _checked_points(events, cells, bandwidth_m: float, edge: str) -> tuple[gpd.G
         raise DataError(f"{len(points)} events, {bad if len(points) else 0} of them without a place; leave out and count those first.")
     side = float(np.sqrt(shapes.area.max()))
     if not bandwidth_m >= side:
-        raise UsageError(f"`bandwidth_m`={bandwidth_m}; it must be at least the side of a cell, {side:.0f} m, or events fall between the cells.")
+        raise UsageError(
+            f"`bandwidth_m`={bandwidth_m}; it must be at least the side of a cell, {side:.0f} m, or events fall between the cells."
+        )
     return points, shapes

@@ -34,9 +34,13 @@ def coordinates(
     geometry = frame.geometry.to_numpy()
     bad = (shapely.get_type_id(geometry) != 0) | shapely.is_empty(geometry)
     if bad.any():
-        raise DataError(f"{bad.sum()} of {len(frame)} rows of `{name}` are not points ({some(frame.index[bad])}). Set them aside, or use `representative_point()`.")
+        raise DataError(
+            f"{bad.sum()} of {len(frame)} rows of `{name}` are not points ({some(frame.index[bad])}). Set them aside, or use `representative_point()`."
+        )
     if repeated := int(frame.index.duplicated().sum()):
-        raise DataError(f"the index of `{name}` must be unique; {repeated} of {len(frame)} rows repeat an earlier one ({some(frame.index[frame.index.duplicated()])}). Use `reset_index()`.")
+        raise DataError(
+            f"the index of `{name}` must be unique; {repeated} of {len(frame)} rows repeat an earlier one ({some(frame.index[frame.index.duplicated()])}). Use `reset_index()`."
+        )
     return shapely.get_coordinates(geometry)
 
 
@@ -66,8 +70,12 @@ def _problems(frame: pd.DataFrame) -> list[str]:
     found = []
     unnamed, unknown, negative = frame[["origin", "destination"]].isna().any(axis=1), frame["cost"].isna(), frame["cost"] < 0
     repeated = frame.duplicated(["origin", "destination"])
-    for rows, what in ((unnamed, "have no origin or destination"), (unknown, "have no `cost` (leave unreachable pairs out)"),
-                       (negative, "have a `cost` < 0"), (repeated, "repeat an earlier pair")):
+    for rows, what in (
+        (unnamed, "have no origin or destination"),
+        (unknown, "have no `cost` (leave unreachable pairs out)"),
+        (negative, "have a `cost` < 0"),
+        (repeated, "repeat an earlier pair"),
+    ):
         if rows.any():
             pairs = frame.loc[rows, ["origin", "destination"]].head(4).itertuples(index=False)
             found.append(f"{rows.sum()} of {len(frame)} rows {what} ({some([f'{a} to {b}' for a, b in pairs])})")
@@ -89,8 +97,14 @@ class ODMatrix:
     @classmethod
     def of(
         cls,
-        row: npt.NDArray[np.intp], col: npt.NDArray[np.intp], cost: npt.NDArray[np.float64],
-        origins: pd.Index, destinations: pd.Index, *, unit: str = "m", within: float = np.inf,
+        row: npt.NDArray[np.intp],
+        col: npt.NDArray[np.intp],
+        cost: npt.NDArray[np.float64],
+        origins: pd.Index,
+        destinations: pd.Index,
+        *,
+        unit: str = "m",
+        within: float = np.inf,
     ) -> ODMatrix:
         """A matrix from pairs of positions, brought into canonical order."""
         first, second = canonical(origins), canonical(destinations)
@@ -105,7 +119,9 @@ class ODMatrix:
     def dense(self) -> npt.NDArray[np.float64]:  # shape (origins, destinations), inf where no pair is listed
         """The whole matrix. Raises ModelError over 60 million cells, half a gigabyte."""
         if len(self.origins) * len(self.destinations) > 6e7:
-            raise ModelError(f"{len(self.origins):,} origins x {len(self.destinations):,} destinations do not fit into memory; at most 60,000,000 pairs. Use a coarser grid, or fewer candidate sites.")
+            raise ModelError(
+                f"{len(self.origins):,} origins x {len(self.destinations):,} destinations do not fit into memory; at most 60,000,000 pairs. Use a coarser grid, or fewer candidate sites."
+            )
         full = np.full((len(self.origins), len(self.destinations)), np.inf)
         full[self.row, self.col] = self.cost
         return full
@@ -118,7 +134,9 @@ class ODMatrix:
         if not radius >= 0:
             raise ModelError(f"`radius`={radius} must be 0 or more, in {self.unit}.")
         if radius > self.within:
-            raise ModelError(f"`radius`={radius:g} {self.unit}, but the matrix lists pairs up to {self.within:g} {self.unit} only. Build it with `within_m` of {radius:g} or more.")
+            raise ModelError(
+                f"`radius`={radius:g} {self.unit}, but the matrix lists pairs up to {self.within:g} {self.unit} only. Build it with `within_m` of {radius:g} or more."
+            )
         near = self.cost <= radius
         return sparse.csr_matrix((np.ones(near.sum()), (self.row[near], self.col[near])), shape=(len(self.origins), len(self.destinations)))
 
@@ -138,7 +156,9 @@ def od_matrix(
     return ODMatrix.of(row, col, od["cost"].to_numpy(float), pd.Index(origins), pd.Index(destinations), unit=unit)
 
 # %% ../../notebooks/lib/analysis/distances.ipynb #4b804b84
-def _near(here: npt.NDArray[np.float64], there: npt.NDArray[np.float64], reach: float) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.float64]]:
+def _near(
+    here: npt.NDArray[np.float64], there: npt.NDArray[np.float64], reach: float
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.float64]]:
     """Pairs within a straight-line reach, and their lengths."""
     # the tree compares squares; a hair more reach, then the exact comparison, keeps points that lie on the rim
     found = KDTree(here).sparse_distance_matrix(KDTree(there), reach * (1 + 1e-12) + 1e-9, output_type="ndarray")
@@ -148,10 +168,14 @@ def _near(here: npt.NDArray[np.float64], there: npt.NDArray[np.float64], reach: 
     return row[keep], col[keep], length[keep]
 
 
-def _all(here: npt.NDArray[np.float64], there: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.float64]]:
+def _all(
+    here: npt.NDArray[np.float64], there: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.float64]]:
     """Every pair, and its length. Raises ModelError where there are too many."""
     if len(here) * len(there) > 6e7:
-        raise ModelError(f"{len(here):,} points x {len(there):,} sites are too many pairs to list; at most 60,000,000. Give `within_m`, or use a coarser grid.")
+        raise ModelError(
+            f"{len(here):,} points x {len(there):,} sites are too many pairs to list; at most 60,000,000. Give `within_m`, or use a coarser grid."
+        )
     row, col = (axis.ravel() for axis in np.indices((len(here), len(there))))
     return row, col, np.hypot(*(here[row] - there[col]).T)
 

@@ -21,7 +21,9 @@ def _checked(values: pd.Series, weights: pd.Series | None) -> tuple[npt.NDArray[
     """Values and weights in one order. Raises DataError with every problem."""
     weights = pd.Series(1.0, index=values.index) if weights is None else weights
     if not weights.index.equals(values.index):
-        raise DataError(f"`values` ({len(values)} rows) and `weights` ({len(weights)} rows) must have the same index. Use `weights.reindex(values.index)`.")
+        raise DataError(
+            f"`values` ({len(values)} rows) and `weights` ({len(weights)} rows) must have the same index. Use `weights.reindex(values.index)`."
+        )
     problems = []
     for name, series in (("values", values), ("weights", weights)):
         bad = ~(series >= 0) | np.isinf(series.astype(float))

@@ -72,7 +72,11 @@ def features(
     month_ago = _usual(logs[:, :-28], days.iloc[: known - 28]) if known > 28 else np.full_like(usual, np.nan)
     trend = np.repeat(np.mean(usual - month_ago, axis=1)[:, None], horizon, axis=1)
     shared = np.column_stack([steps, ahead[CALENDAR].to_numpy(dtype=float), year_off])
-    columns = [np.repeat(np.arange(places), horizon)[:, None], np.tile(shared, (places, 1)), *(part.reshape(-1, 1) for part in (last, year_ago, trend))]
+    columns = [
+        np.repeat(np.arange(places), horizon)[:, None],
+        np.tile(shared, (places, 1)),
+        *(part.reshape(-1, 1) for part in (last, year_ago, trend)),
+    ]
     return np.hstack(columns), base
 
 # %% ../../notebooks/lib/analysis/forecast.ipynb #154a4774
@@ -96,7 +100,12 @@ class CalendarModel:
         x, y = np.concatenate(inputs), np.concatenate(targets)
         seen = ~np.isnan(y)
         booster = HistGradientBoostingRegressor(
-            max_iter=self.iterations, learning_rate=0.08, min_samples_leaf=40, categorical_features=[0], early_stopping=False, random_state=0
+            max_iter=self.iterations,
+            learning_rate=0.08,
+            min_samples_leaf=40,
+            categorical_features=[0],
+            early_stopping=False,
+            random_state=0,
         )
         with threadpool_limits(1):  # the same trees on any machine, and no waiting for threads in a runner of several jobs
             return replace(self, booster=booster.fit(x[seen], y[seen]))
@@ -108,7 +117,9 @@ class CalendarModel:
     def predict(self, history: xr.DataArray, horizon: int) -> xr.DataArray:
         """place x horizon. Raises UsageError when it was not fitted or not trained for so long a horizon."""
         if self.booster is None or horizon > self.trained_for:
-            raise UsageError(f"`{self.name}` is {'not fitted' if self.booster is None else f'trained for {self.trained_for} days'}; fit it for the horizon {horizon} first.")
+            raise UsageError(
+                f"`{self.name}` is {'not fitted' if self.booster is None else f'trained for {self.trained_for} days'}; fit it for the horizon {horizon} first."
+            )
         x, base = features(np.log1p(history.to_numpy()), _calendar(history, horizon), horizon)
         with threadpool_limits(1):
             departure = self.booster.predict(x).reshape(base.shape)
@@ -121,7 +132,7 @@ def _calendar(history: xr.DataArray, horizon: int) -> pd.DataFrame:
 
 # %% ../../notebooks/lib/analysis/forecast.ipynb #a1e33b94
 def kinds_of(days: pd.DataFrame) -> np.ndarray:
-    """"special" (holiday, bridge day, Labour Day, within three days of a feast), else "weekend" or "weekday"."""
+    """ "special" (holiday, bridge day, Labour Day, within three days of a feast), else "weekend" or "weekday"."""
     special = days["holiday"] | days["bridge"] | days["labour_day"] | (days["feast_offset"].abs() <= 3)
     return np.where(special, "special", np.where(days["weekday"] >= 5, "weekend", "weekday"))
 
@@ -164,7 +175,10 @@ def level_shifts(
     middle = np.nanmedian(before, axis=1)
     spread = 1.4826 * np.nanmedian(np.abs(before - middle[:, None]), axis=1)
     z = np.divide(now - middle, spread, out=np.full_like(now, np.nan), where=spread > 0)
-    return pd.DataFrame({"change": np.expm1(now), "usual_change": np.expm1(middle), "z": z, "flagged": np.abs(z) > ODD}, index=pd.Index(cube["place"].to_numpy(), name="place"))
+    return pd.DataFrame(
+        {"change": np.expm1(now), "usual_change": np.expm1(middle), "z": z, "flagged": np.abs(z) > ODD},
+        index=pd.Index(cube["place"].to_numpy(), name="place"),
+    )
 
 # %% ../../notebooks/lib/analysis/forecast.ipynb #e818b395
 @dataclass(frozen=True)
@@ -208,8 +222,18 @@ def forecast(
     seen = judged["actual"].notna()
     by_level = {level: coverage(_inside(judged, level).to_numpy(), blocks, level) for level in levels}
     return Forecast(
-        table, judged, _scores(trial, first), by_level, _by_kind(judged, blocks, levels), pools, origin, horizon, trials,
-        int(judged.loc[seen, "origin"].nunique()), int(np.isnan(cube.to_numpy()).sum()), breaks_after(origin),
+        table,
+        judged,
+        _scores(trial, first),
+        by_level,
+        _by_kind(judged, blocks, levels),
+        pools,
+        origin,
+        horizon,
+        trials,
+        int(judged.loc[seen, "origin"].nunique()),
+        int(np.isnan(cube.to_numpy()).sum()),
+        breaks_after(origin),
     )
 
 # %% ../../notebooks/lib/analysis/forecast.ipynb #92b519a0
@@ -219,7 +243,9 @@ def _judge(trial: Backtest, kinds: np.ndarray, levels: tuple[float, ...], calibr
     lag = -(-errors.shape[2] // trial.every)
     first = calibration + lag - 1
     if first >= len(errors) - lag:
-        raise DataError(f"{len(errors)} trials; with {calibration} for calibration at least {calibration + 2 * lag} are needed. Use more trials.")
+        raise DataError(
+            f"{len(errors)} trials; with {calibration} for calibration at least {calibration + 2 * lag} are needed. Use more trials."
+        )
     frames = []
     for turn in range(first, len(errors)):
         ended = slice(0, turn - lag + 1)
@@ -235,9 +261,18 @@ def _rows(trial: Backtest, turn: int, kinds: np.ndarray, bands: dict[float, np.n
     return rows.assign(origin=origin, step=np.tile(steps, len(made["forecast"])), actual=trial.actual.to_numpy()[turn].ravel())
 
 
-def _long(places: np.ndarray, dates: pd.DatetimeIndex, kinds: np.ndarray, made: dict[str, np.ndarray], bands: dict[float, np.ndarray]) -> pd.DataFrame:
+def _long(
+    places: np.ndarray, dates: pd.DatetimeIndex, kinds: np.ndarray, made: dict[str, np.ndarray], bands: dict[float, np.ndarray]
+) -> pd.DataFrame:
     count = len(places)
-    table = pd.DataFrame({"place": np.repeat(places, len(dates)), "date": np.tile(dates, count), "kind": np.tile(kinds, count), "forecast": made["forecast"].ravel()})
+    table = pd.DataFrame(
+        {
+            "place": np.repeat(places, len(dates)),
+            "date": np.tile(dates, count),
+            "kind": np.tile(kinds, count),
+            "forecast": made["forecast"].ravel(),
+        }
+    )
     for level, radius in bands.items():
         logs = np.log1p(made["forecast"])
         table[f"lower_{level * 100:g}"] = np.expm1(logs - radius).clip(min=0).ravel()
@@ -245,7 +280,9 @@ def _long(places: np.ndarray, dates: pd.DatetimeIndex, kinds: np.ndarray, made: 
     return table.assign(**{name: made[name].ravel() for name in (NAIVE, SEASONAL)})
 
 # %% ../../notebooks/lib/analysis/forecast.ipynb #8a4110c6
-def _final(cube: xr.DataArray, models: dict[str, Model], trial: Backtest, kinds: np.ndarray, levels: tuple[float, ...], horizon: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _final(
+    cube: xr.DataArray, models: dict[str, Model], trial: Backtest, kinds: np.ndarray, levels: tuple[float, ...], horizon: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     errors = log_errors(trial.actual.to_numpy(), trial.forecasts.sel(model="forecast").to_numpy())
     made = {name: model.fit(cube).predict(cube, horizon).to_numpy() for name, model in models.items()}
     last, wanted = cube["time"].to_numpy()[-1], _kinds_at(cube["time"].to_numpy()[-1], horizon)

@@ -20,7 +20,16 @@ __all__ = ['FIRST', 'LAST', 'FIXED', 'FIXED_SINCE_2026', 'SEOLLAL', 'CHUSEOK', '
 
 # %% ../../notebooks/lib/analysis/holidays.ipynb #c0672443
 FIRST, LAST = 2014, 2027  # years the tables below are complete for
-FIXED = {(1, 1): "신정", (3, 1): "삼일절", (5, 5): "어린이날", (6, 6): "현충일", (8, 15): "광복절", (10, 3): "개천절", (10, 9): "한글날", (12, 25): "기독탄신일"}
+FIXED = {
+    (1, 1): "신정",
+    (3, 1): "삼일절",
+    (5, 5): "어린이날",
+    (6, 6): "현충일",
+    (8, 15): "광복절",
+    (10, 3): "개천절",
+    (10, 9): "한글날",
+    (12, 25): "기독탄신일",
+}
 FIXED_SINCE_2026 = {(5, 1): "노동절", (7, 17): "제헌절"}
 # month and day of the middle day of 설날 and 추석, and of 부처님오신날, 2014 ... 2027
 SEOLLAL = "0131 0219 0208 0128 0216 0205 0125 0212 0201 0122 0210 0129 0217 0207"
@@ -29,7 +38,9 @@ BUDDHA = "0506 0525 0514 0503 0522 0512 0430 0519 0508 0527 0515 0505 0524 0513"
 SUBSTITUTES = """2014-09-10 2015-09-29 2016-02-10 2017-01-30 2017-10-06 2018-05-07 2018-09-26 2019-05-06 2020-01-27 2021-08-16 2021-10-04 2021-10-11
 2022-09-12 2022-10-10 2023-01-24 2023-05-29 2024-02-12 2024-05-06 2025-03-03 2025-05-06 2025-10-08 2026-03-02 2026-05-25 2026-08-17 2026-10-05
 2027-02-09 2027-05-03 2027-07-19 2027-08-16 2027-10-04 2027-10-11 2027-12-27"""
-ELECTIONS = "2014-06-04 2016-04-13 2018-06-13 2020-04-15 2022-03-09 2022-06-01 2024-04-10 2026-06-03"  # on days fixed by 공직선거법, article 34
+ELECTIONS = (
+    "2014-06-04 2016-04-13 2018-06-13 2020-04-15 2022-03-09 2022-06-01 2024-04-10 2026-06-03"  # on days fixed by 공직선거법, article 34
+)
 
 # %% ../../notebooks/lib/analysis/holidays.ipynb #fcdb2518
 TEMPORARY = {  # day: (day of the cabinet's decision, name)
@@ -78,7 +89,9 @@ def calendar(
     """The days from `start` to `end` as they were known on `known_at`. Raises UsageError outside 2014-01-08 to 2027-12-24, where neighbours are unknown."""
     days = pd.date_range(start, end, freq="D", unit="ns")
     if not len(days) or days[0] < pd.Timestamp(FIRST, 1, 1 + REACH) or days[-1] > pd.Timestamp(LAST, 12, 31 - REACH):
-        raise UsageError(f"{start} to {end}: holidays are known from {FIRST}-01-08 to {LAST}-12-24. Extend the tables of `gsan_lib.analysis.holidays`.")
+        raise UsageError(
+            f"{start} to {end}: holidays are known from {FIRST}-01-08 to {LAST}-12-24. Extend the tables of `gsan_lib.analysis.holidays`."
+        )
     around = pd.date_range(days[0] - pd.Timedelta(days=1), days[-1] + pd.Timedelta(days=1), freq="D", unit="ns")
     names = public_holidays(known_at if known_at is None else pd.Timestamp(known_at))
     holiday = np.array([day.date() in names for day in around])
@@ -86,10 +99,16 @@ def calendar(
     inner = slice(1, -1)
     return pd.DataFrame(
         {
-            "weekday": around.day_of_week[inner], "day_of_year": around.day_of_year[inner], "holiday": holiday[inner], "off": off[inner],
-            "bridge": ~off[inner] & off[:-2] & off[2:], "before_off": off[2:], "after_off": off[:-2],
+            "weekday": around.day_of_week[inner],
+            "day_of_year": around.day_of_year[inner],
+            "holiday": holiday[inner],
+            "off": off[inner],
+            "bridge": ~off[inner] & off[:-2] & off[2:],
+            "before_off": off[2:],
+            "after_off": off[:-2],
             "labour_day": (days.month == 5) & (days.day == 1),  # 근로자의 날: paid leave by its own law, a public holiday only since 2026
-            "feast_offset": _feast_offset(days), "name": [names.get(day.date(), "") for day in days],
+            "feast_offset": _feast_offset(days),
+            "name": [names.get(day.date(), "") for day in days],
         },
         index=days,
     )

@@ -64,7 +64,9 @@ def weights(
     if shapes.crs is None or not shapes.crs.is_projected:
         raise CrsError(f"`areas` is in {shapes.crs}; neighbours need a metric CRS. Use `areas.to_crs(geo.WORK_CRS)`.")
     if not shapes.index.is_unique:
-        raise DataError(f"`areas` has {int(shapes.index.duplicated().sum())} repeated keys; each area needs its own. Dissolve or drop them first.")
+        raise DataError(
+            f"`areas` has {int(shapes.index.duplicated().sum())} repeated keys; each area needs its own. Dissolve or drop them first."
+        )
     if transform not in TRANSFORMS:
         raise UsageError(f"`transform` must be one of {', '.join(TRANSFORMS)}; {transform!r} came.")
     name, graph = _neighbours(shapes, kind, k, threshold_m)
@@ -79,19 +81,27 @@ def _neighbours(shapes: gpd.GeoSeries, kind: str, k: int | None, threshold_m: fl
         return f"{k} nearest centroids", Graph.build_knn(centroids, k=k)
     if kind == "distance" and threshold_m:
         return f"centroids within {threshold_m:g} m", Graph.build_distance_band(centroids, threshold=threshold_m)
-    raise UsageError(f"`kind`={kind!r}, `k`={k}, `threshold_m`={threshold_m}: use 'queen', 'rook', 'knn' with `k` or 'distance' with `threshold_m`.")
+    raise UsageError(
+        f"`kind`={kind!r}, `k`={k}, `threshold_m`={threshold_m}: use 'queen', 'rook', 'knn' with `k` or 'distance' with `threshold_m`."
+    )
 
 # %% ../../notebooks/lib/analysis/hotspots.ipynb #f472696e
 def _checked(values: pd.Series, weights: Weights, kept: int = 1) -> np.ndarray:
     problems = []
     if not values.index.equals(weights.graph.unique_ids):
-        problems.append(f"`values` and the weights have different keys ({len(values)} and {weights.graph.n}); use `values.reindex(areas.index)`")
+        problems.append(
+            f"`values` and the weights have different keys ({len(values)} and {weights.graph.n}); use `values.reindex(areas.index)`"
+        )
     if len(missing := values.index[values.isna()]):
-        problems.append(f"{len(missing)} of {len(values)} values are missing ({some(missing)}); leave those areas out of areas and values alike")
+        problems.append(
+            f"{len(missing)} of {len(values)} values are missing ({some(missing)}); leave those areas out of areas and values alike"
+        )
     if len(values) < LEAST_AREAS:
         problems.append(f"{len(values)} areas; at least {LEAST_AREAS} are needed, use points or a grid")
     if len(values) * kept > MOST_SIMULATED:
-        problems.append(f"{len(values)} areas x {kept} permutations do not fit in memory; use at most {MOST_SIMULATED // len(values)} permutations")
+        problems.append(
+            f"{len(values)} areas x {kept} permutations do not fit in memory; use at most {MOST_SIMULATED // len(values)} permutations"
+        )
     if not problems and values.nunique() == 1:
         problems.append(f"all {len(values)} values are {values.iloc[0]}; there is no pattern to find")
     if problems:
@@ -136,8 +146,10 @@ class GlobalPattern:
     def sentence(self) -> str:
         """The result as one sentence."""
         islands = f"; {len(self.islands)} areas have no neighbour" if self.islands else ""
-        return (f"{self.measure} = {self.value:.3f} (expected {self.expected:.3f}, two-sided p = {self.p:.4f} from {self.permutations} "
-                f"permutations; {self.areas} areas, {self.weights}{islands}).")
+        return (
+            f"{self.measure} = {self.value:.3f} (expected {self.expected:.3f}, two-sided p = {self.p:.4f} from {self.permutations} "
+            f"permutations; {self.areas} areas, {self.weights}{islands})."
+        )
 
 # %% ../../notebooks/lib/analysis/hotspots.ipynb #2ab0b91f
 def _global(measure: str, values: pd.Series, weights: Weights, permutations: int, seed: int) -> GlobalPattern:
@@ -182,7 +194,9 @@ def getis_ord(values: pd.Series, weights: Weights, *, permutations: int = 9999, 
 # %% ../../notebooks/lib/analysis/hotspots.ipynb #cf8ffd0f
 def _not_negative(values: pd.Series) -> None:
     if len(negative := values.index[values < 0]):
-        raise DataError(f"{len(negative)} of {len(values)} values are negative ({some(negative)}); the Getis-Ord statistics need values >= 0.")
+        raise DataError(
+            f"{len(negative)} of {len(values)} values are negative ({some(negative)}); the Getis-Ord statistics need values >= 0."
+        )
 
 # %% ../../notebooks/lib/analysis/hotspots.ipynb #69452f33
 @dataclass(frozen=True)
@@ -207,13 +221,28 @@ class LocalPattern:
         found = int((self.table["q"] <= self.level).sum())
         raw = int((self.table["p"] <= self.level).sum())
         least = 2 / (self.permutations + 1)
-        blind = "" if least * tested <= self.level else f" With {self.permutations} permutations a single area could not have passed; raise `permutations`."
-        return (f"{found} of {tested} areas by {self.measure} at a false-discovery rate of {self.level:g} (Benjamini-Hochberg; {raw} before the correction), "
-                f"{self.weights}, {self.permutations} permutations.{blind}")
+        blind = (
+            ""
+            if least * tested <= self.level
+            else f" With {self.permutations} permutations a single area could not have passed; raise `permutations`."
+        )
+        return (
+            f"{found} of {tested} areas by {self.measure} at a false-discovery rate of {self.level:g} (Benjamini-Hochberg; {raw} before the correction), "
+            f"{self.weights}, {self.permutations} permutations.{blind}"
+        )
 
 # %% ../../notebooks/lib/analysis/hotspots.ipynb #65348bca
-def _local(measure: str, values: pd.Series, statistic: np.ndarray, p: np.ndarray, kinds: np.ndarray, weights: Weights, level: float,
-           permutations: int, seed: int) -> LocalPattern:
+def _local(
+    measure: str,
+    values: pd.Series,
+    statistic: np.ndarray,
+    p: np.ndarray,
+    kinds: np.ndarray,
+    weights: Weights,
+    level: float,
+    permutations: int,
+    seed: int,
+) -> LocalPattern:
     table = pd.DataFrame({"value": values, "statistic": statistic, "p": p}, index=values.index)
     alone = table.index.isin(weights.islands)
     table.loc[alone, ["statistic", "p"]] = np.nan
@@ -234,8 +263,9 @@ def local_moran(
     """Local Moran (LISA; Anselin 1995): clusters of like values and areas unlike their neighbours. Raises DataError as `moran`."""
     array = _checked(values, weights, permutations)
     with _seeded(seed):
-        found = esda.Moran_Local(array, weights.ready(), transformation=weights.transform, permutations=permutations,
-                                 keep_simulations=True, n_jobs=1, seed=seed)
+        found = esda.Moran_Local(
+            array, weights.ready(), transformation=weights.transform, permutations=permutations, keep_simulations=True, n_jobs=1, seed=seed
+        )
     kinds = np.array(["", "high-high", "low-high", "low-low", "high-low"])[found.q]
     return _local("local Moran", values, found.Is, _two_sided(found.sim, found.Is), kinds, weights, level, permutations, seed)
 
@@ -253,8 +283,9 @@ def gi_star(
     array = _checked(values, weights, permutations)
     graph = weights.graph.transform("b").assign_self_weight(1.0).transform(weights.transform)
     with _seeded(seed):
-        found = esda.G_Local(array, graph, transform=weights.transform, permutations=permutations, star=True,
-                             keep_simulations=True, n_jobs=1, seed=seed)
+        found = esda.G_Local(
+            array, graph, transform=weights.transform, permutations=permutations, star=True, keep_simulations=True, n_jobs=1, seed=seed
+        )
     kinds = np.where(found.Zs > 0, "hot", "cold")
     return _local("Gi*", values, found.Zs, _two_sided(found.sim, found.Gs), kinds, weights, level, permutations, seed)
 
@@ -276,8 +307,12 @@ class Power:
 
     def sentence(self) -> str:
         """What these areas can and cannot show, as one sentence."""
-        seen = f"only a dependence of rho >= {self.least:g} would be noticed in 4 of 5 cases" if self.least else "even rho = 0.9 would be missed more often than in 1 of 5 cases"
-        return f"With {self.areas} areas ({self.weights}) {seen}; rho = 0.3 in {self.table.loc[0.3]:.0%}: \"not significant\" is not \"no pattern\"."
+        seen = (
+            f"only a dependence of rho >= {self.least:g} would be noticed in 4 of 5 cases"
+            if self.least
+            else "even rho = 0.9 would be missed more often than in 1 of 5 cases"
+        )
+        return f'With {self.areas} areas ({self.weights}) {seen}; rho = 0.3 in {self.table.loc[0.3]:.0%}: "not significant" is not "no pattern".'
 
 # %% ../../notebooks/lib/analysis/hotspots.ipynb #4af13e17
 def power(

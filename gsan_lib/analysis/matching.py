@@ -46,7 +46,9 @@ def merge_points(
     alone = other.drop(pairs["right"])
     known = np.where(one.index.isin(pairs["left"]), "both", "left")
     return gpd.GeoDataFrame(
-        {"known_to": [*known, *["right"] * len(alone)]}, geometry=[*one, *alone], crs=one.crs,
+        {"known_to": [*known, *["right"] * len(alone)]},
+        geometry=[*one, *alone],
+        crs=one.crs,
     )
 
 

@@ -33,7 +33,9 @@ def total(
 
 
 def greedy(
-    costs: Array, base: Array, p: int,
+    costs: Array,
+    base: Array,
+    p: int,
     barred: Columns | None = None,  # columns that must not be chosen
 ) -> Columns:
     """Adds the column that helps most, `p` times; of equals the first."""
@@ -59,7 +61,9 @@ def nearest_two(costs: Array, base: Array, chosen: Columns) -> tuple[npt.NDArray
 
 
 def swaps(
-    costs: Array, base: Array, chosen: Columns,
+    costs: Array,
+    base: Array,
+    chosen: Columns,
 ) -> Array:  # shape (chosen, columns): the total after taking one of the chosen out and a column in
     """The value of every single exchange."""
     by, one, two = nearest_two(costs, base, chosen)
@@ -71,7 +75,9 @@ def swaps(
 
 
 def exchange(
-    costs: Array, base: Array, chosen: Columns,
+    costs: Array,
+    base: Array,
+    chosen: Columns,
     barred: Columns | None = None,  # columns that must not come in
 ) -> Columns:
     """Makes the best single exchange until none helps."""
@@ -122,7 +128,11 @@ def _point(rows: _Rows, costs: Array, base: float, cap: float, columns: int, z: 
 
 # %% ../../notebooks/lib/analysis/medians.ipynb #0dd70596
 def remainder(
-    costs: Array, base: Array, p: int, state: Prices, unlike: tuple[Unlike, ...] = (),
+    costs: Array,
+    base: Array,
+    p: int,
+    state: Prices,
+    unlike: tuple[Unlike, ...] = (),
 ) -> tuple[Programme, float] | None:  # the programme and the constant of its objective; None: no improvement is possible
     """The radius formulation over the columns and distances that the prices left."""
     columns, rows, z = len(state.columns), _Rows([], [], [], [], []), 0
@@ -130,12 +140,17 @@ def remainder(
         z += _point(rows, own, at_base, cap, columns, z)
     if not rows.feasible or columns < p:
         return None
-    chain = sparse.csr_matrix((np.concatenate([*rows.value, []]), (np.concatenate([*rows.row, []]).astype(int), np.concatenate([*rows.col, []]).astype(int))), shape=(len(rows.low), columns + z))
+    chain = sparse.csr_matrix(
+        (np.concatenate([*rows.value, []]), (np.concatenate([*rows.row, []]).astype(int), np.concatenate([*rows.col, []]).astype(int))),
+        shape=(len(rows.low), columns + z),
+    )
     number = sparse.csr_matrix((np.ones(columns), (np.zeros(columns, dtype=int), np.arange(columns))), shape=(1, columns + z))
     cuts, most = cut_rows(unlike, state.columns, columns + z)
     low = np.concatenate([rows.low, [p], np.full(len(most), -np.inf)])
     high = np.concatenate([np.full(len(rows.low), np.inf), [p], most])
-    return Programme(np.concatenate([np.zeros(columns), *rows.price]), sparse.vstack([chain, number, cuts]), low, high, columns), rows.constant
+    return Programme(
+        np.concatenate([np.zeros(columns), *rows.price]), sparse.vstack([chain, number, cuts]), low, high, columns
+    ), rows.constant
 
 # %% ../../notebooks/lib/analysis/medians.ipynb #7775462d
 def _begin(costs: Array, base: Array, p: int, unlike: tuple[Unlike, ...]) -> Prices:
@@ -192,7 +207,11 @@ def _prove(costs: Array, base: Array, p: int, state: Prices, unlike: tuple[Unlik
 
 
 def _without(
-    costs: Array, base: Array, p: int, unlike: tuple[Unlike, ...], limits: Limits,
+    costs: Array,
+    base: Array,
+    p: int,
+    unlike: tuple[Unlike, ...],
+    limits: Limits,
     barred: frozenset[int],  # columns of cuts that leave none of their sites: dropping them keeps the problem as easy as the first one
 ) -> Choice | None:
     """The same choice among the other columns, under the cuts that still say something."""
@@ -201,7 +220,9 @@ def _without(
         return None
     place = {column: position for position, column in enumerate(keep.tolist())}
     cuts = tuple(
-        Unlike(frozenset(place[site] for site in cut.sites - barred), cut.by - len(cut.sites & barred)) for cut in unlike if cut.by > len(cut.sites & barred)
+        Unlike(frozenset(place[site] for site in cut.sites - barred), cut.by - len(cut.sites & barred))
+        for cut in unlike
+        if cut.by > len(cut.sites & barred)
     )
     choice = medians(costs[:, keep], base, p, cuts, limits)
     return choice and Choice(tuple(keep[list(choice.sites)].tolist()), choice.bound, choice.status, choice.nodes)

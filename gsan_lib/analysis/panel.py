@@ -44,7 +44,9 @@ def daily_cube(
     """A daily cube of non-negative numbers. Raises DataError for doubles, negative or missing values and times of day, all at once."""
     problems = []
     if (doubled := frame.duplicated([place, time], keep=False)).any():
-        problems.append(f"{int(doubled.sum())} of {len(frame)} rows share place and day ({some(frame.loc[doubled, place])}); sum them or choose one first")
+        problems.append(
+            f"{int(doubled.sum())} of {len(frame)} rows share place and day ({some(frame.loc[doubled, place])}); sum them or choose one first"
+        )
     if (bad := frame[value].isna() | (frame[value] < 0)).any():
         problems.append(f"{int(bad.sum())} of {len(frame)} rows: `{value}` missing or < 0 ({some(frame.index[bad])})")
     if (clocked := frame[time].isna() | (frame[time] != frame[time].dt.normalize())).any():
@@ -53,13 +55,16 @@ def daily_cube(
         raise DataError("; ".join(problems or ["no rows"]) + ".", problems)
     wide = frame.pivot(index=place, columns=time, values=value).sort_index()
     wide = wide.reindex(columns=pd.date_range(frame[time].min(), frame[time].max(), freq="D", unit="ns"))
-    return xr.DataArray(wide.to_numpy(dtype=float), coords={"place": wide.index.to_numpy(), "time": wide.columns}, dims=("place", "time"), name=value)
+    return xr.DataArray(
+        wide.to_numpy(dtype=float), coords={"place": wide.index.to_numpy(), "time": wide.columns}, dims=("place", "time"), name=value
+    )
 
 # %% ../../notebooks/lib/analysis/panel.ipynb #b92a2b12
 def gaps(
     cube: xr.DataArray,  # place x time
 ) -> pd.DataFrame:  # index place; days, missing, first and last day observed; `missing` counts days without a value between first and last
     """What is missing in a cube: days without a value and places that begin late or end early."""
+
     def of(series: pd.Series) -> dict:
         seen = series.dropna().index
         if not len(seen):

@@ -36,7 +36,9 @@ def empirical_bayes(
 # %% ../../notebooks/lib/analysis/rates.ipynb #02566c03
 def _check_counts(events: pd.Series, population: pd.Series) -> None:
     if not events.index.equals(population.index):
-        raise DataError(f"`events` ({len(events)}) and `population` ({len(population)}) have different keys; use `population.reindex(events.index)`.")
+        raise DataError(
+            f"`events` ({len(events)}) and `population` ({len(population)}) have different keys; use `population.reindex(events.index)`."
+        )
     problems = [
         f"{int(bad.sum())} of {len(events)} rows: {what} ({some(events.index[bad])})"
         for what, bad in {
@@ -67,7 +69,9 @@ def poisson_interval(
 ) -> Interval:
     """Exact interval of a count or of count / exposure (Garwood 1936). Raises UsageError for a count that is no count."""
     if events < 0 or events != int(events) or not exposure > 0 or not 0 < level < 1:
-        raise UsageError(f"`events`={events}, `exposure`={exposure}, `level`={level}: a whole count >= 0, an exposure > 0 and 0 < level < 1 are needed.")
+        raise UsageError(
+            f"`events`={events}, `exposure`={exposure}, `level`={level}: a whole count >= 0, an exposure > 0 and 0 < level < 1 are needed."
+        )
     tail = (1 - level) / 2
     low = chi2.ppf(tail, 2 * events) / 2 if events else 0.0
     high = chi2.ppf(1 - tail, 2 * events + 2) / 2
@@ -79,7 +83,9 @@ def rate_ratio(
     exposures: tuple[float, float],  # their exposures, same unit, > 0
     *,
     level: float = 0.95,
-) -> tuple[Interval, float]:  # ratio of first to second rate with exact limits (inf where the second count is 0); two-sided p of equal rates
+) -> tuple[
+    Interval, float
+]:  # ratio of first to second rate with exact limits (inf where the second count is 0); two-sided p of equal rates
     """Exact ratio of two Poisson rates, by the binomial given the sum (Przyborowski and Wilenski 1940). Raises UsageError where both counts are 0."""
     (first, second), (time_1, time_2) = events, exposures
     if min(first, second) < 0 or first + second == 0 or min(exposures) <= 0:

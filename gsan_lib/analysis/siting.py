@@ -58,7 +58,12 @@ class Siting:
         return (self.model, self.sites, self.fixed, self.objective, self.unit, self.bound, self.status, self.nodes, self.total)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Siting) and self._comparable() == other._comparable() and self.assignment.equals(other.assignment) and self.costs.equals(other.costs)
+        return (
+            isinstance(other, Siting)
+            and self._comparable() == other._comparable()
+            and self.assignment.equals(other.assignment)
+            and self.costs.equals(other.costs)
+        )
 
     def __hash__(self) -> int:
         return hash((self.model, self.sites, self.fixed, self.objective))
@@ -99,21 +104,34 @@ def _weights(od: ODMatrix, demand: pd.Series | None) -> tuple[ODMatrix, npt.NDAr
 
 # %% ../../notebooks/lib/analysis/siting.ipynb #a1c7a692
 def _task(
-    od: ODMatrix | pd.DataFrame, demand: pd.Series | None, fixed: Collection[Hashable], p: int | None, unlike: Sequence[Siting], differ_by: int,
+    od: ODMatrix | pd.DataFrame,
+    demand: pd.Series | None,
+    fixed: Collection[Hashable],
+    p: int | None,
+    unlike: Sequence[Siting],
+    differ_by: int,
 ) -> _Task:
     """Checks what all models need. Raises DataError and ModelError."""
     begun = time.perf_counter()
     matrix, weights = _weights(od_matrix(od), demand)
     if unknown := [site for site in fixed if site not in matrix.destinations]:
-        raise ModelError(f"{len(unknown)} of {len(fixed)} fixed facilities are no destination of `od` ({some(unknown)}). Give their distances too.")
-    held = np.unique(matrix.destinations.get_indexer(pd.Index(list(fixed), dtype=matrix.destinations.dtype))) if len(fixed) else np.array([], dtype=np.intp)
+        raise ModelError(
+            f"{len(unknown)} of {len(fixed)} fixed facilities are no destination of `od` ({some(unknown)}). Give their distances too."
+        )
+    held = (
+        np.unique(matrix.destinations.get_indexer(pd.Index(list(fixed), dtype=matrix.destinations.dtype)))
+        if len(fixed)
+        else np.array([], dtype=np.intp)
+    )
     free = np.setdiff1d(np.arange(len(matrix.destinations)), held)
     _possible(p, len(held), len(matrix.destinations))
     place = {matrix.destinations[column]: position for position, column in enumerate(free)}
     cuts = tuple(Unlike(frozenset(place[site] for site in one.new if site in place), differ_by) for one in unlike)
     for one, cut in zip(unlike, cuts, strict=True):
         if not 1 <= differ_by <= len(cut.sites):
-            raise NoAlternative(f"`differ_by`={differ_by}, but an earlier answer has {len(one.new)} new sites to leave out. Use 1 to {len(one.new)}.")
+            raise NoAlternative(
+                f"`differ_by`={differ_by}, but an earlier answer has {len(one.new)} new sites to leave out. Use 1 to {len(one.new)}."
+            )
     return _Task(matrix, weights, held, free, cuts, begun)
 
 
@@ -135,26 +153,50 @@ def _assign(task: _Task, columns: npt.NDArray[np.intp], radius: float = np.inf) 
     """Site and cost of every demand point; null where no open site lies within `radius`."""
     od = task.od
     listed = np.isin(od.col, columns) & (od.cost <= radius)
-    pairs = pd.DataFrame({"row": od.row[listed], "cost": od.cost[listed], "col": od.col[listed]}).sort_values(["row", "cost", "col"]).drop_duplicates("row")
+    pairs = (
+        pd.DataFrame({"row": od.row[listed], "cost": od.cost[listed], "col": od.col[listed]})
+        .sort_values(["row", "cost", "col"])
+        .drop_duplicates("row")
+    )
     site = pd.Series(od.destinations[pairs["col"]], index=pairs["row"]).reindex(range(len(od.origins)))
     cost = pd.Series(pairs["cost"].to_numpy(), index=pairs["row"]).reindex(range(len(od.origins)))
     return site.set_axis(od.origins).rename("site"), cost.set_axis(od.origins).rename(f"cost_{od.unit}")
 
 
 def _result(
-    model: str, task: _Task, choice: Choice | None, unit: str, objective: Callable[[pd.Series], float], radius: float = np.inf, offset: float = 0.0,
+    model: str,
+    task: _Task,
+    choice: Choice | None,
+    unit: str,
+    objective: Callable[[pd.Series], float],
+    radius: float = np.inf,
+    offset: float = 0.0,
 ) -> Siting:
     """A choice among the free columns as an answer. Raises NoAlternative where there is none."""
     if choice is None:
-        raise NoAlternative(f"no further answer leaves out {task.unlike[0].by if task.unlike else 0} site(s) of each of the {len(task.unlike)} earlier ones. Ask for fewer alternatives.")
+        raise NoAlternative(
+            f"no further answer leaves out {task.unlike[0].by if task.unlike else 0} site(s) of each of the {len(task.unlike)} earlier ones. Ask for fewer alternatives."
+        )
     columns = np.sort(np.concatenate([task.fixed, task.free[list(choice.sites)]])).astype(int)
     assignment, costs = _assign(task, columns, radius)
     value, bound = objective(costs), choice.bound + offset
     if abs(value - bound) <= 1e-9 * max(abs(value), 1):  # apart only by the rounding of sums
         bound = value
     names = task.od.destinations
-    return Siting(model, tuple(names[columns]), tuple(names[task.fixed]), assignment, costs, value, unit, bound, choice.status, choice.nodes,
-                  float(task.weights.sum()), time.perf_counter() - task.begun)
+    return Siting(
+        model,
+        tuple(names[columns]),
+        tuple(names[task.fixed]),
+        assignment,
+        costs,
+        value,
+        unit,
+        bound,
+        choice.status,
+        choice.nodes,
+        float(task.weights.sum()),
+        time.perf_counter() - task.begun,
+    )
 
 # %% ../../notebooks/lib/analysis/siting.ipynb #794d5214
 def p_median(
@@ -181,7 +223,9 @@ def p_median(
         values = lambda rest: np.minimum(costs, np.minimum(base, costs[:, rest].min(axis=1, initial=np.inf))[:, None]).sum(axis=0)
         choice = Choice(settle(choice.sites, values, task.unlike), choice.bound, choice.status, choice.nodes)
         if choice.bound >= never:
-            raise ModelError(f"`p`={p} sites cannot reach all {people.sum()} demand points in the pairs that `od` lists. Use more sites, or list longer distances.")
+            raise ModelError(
+                f"`p`={p} sites cannot reach all {people.sum()} demand points in the pairs that `od` lists. Use more sites, or list longer distances."
+            )
     return _result("p-median", task, choice, f"demand x {task.od.unit}", lambda cost: _weighted(task, cost))
 
 
@@ -196,7 +240,9 @@ def _reached(task: _Task, people: npt.NDArray[np.bool_], base: npt.NDArray[np.fl
     lost = ~np.isfinite(np.minimum(base, full.min(axis=1, initial=np.inf)))
     if lost.any():
         names = task.od.origins[people][lost]
-        raise ModelError(f"{lost.sum()} of {people.sum()} demand points reach no site in the pairs that `od` lists ({some(names)}). List longer distances, or set these points aside.")
+        raise ModelError(
+            f"{lost.sum()} of {people.sum()} demand points reach no site in the pairs that `od` lists ({some(names)}). List longer distances, or set these points aside."
+        )
 
 # %% ../../notebooks/lib/analysis/siting.ipynb #0fe5db62
 def mclp(
@@ -256,7 +302,15 @@ def lscp(
         ones = np.ones(cover.shape[0])
         values = lambda rest: -(covering.covered(cover, ones, rest) + covering.gains(cover, ones, rest))
         choice = Choice(settle(choice.sites, values, task.unlike), choice.bound, choice.status, choice.nodes)
-    return _result("LSCP", task, choice, "sites", lambda cost: float(len(task.fixed) + len(choice.sites if choice else ())), radius, float(len(task.fixed)))
+    return _result(
+        "LSCP",
+        task,
+        choice,
+        "sites",
+        lambda cost: float(len(task.fixed) + len(choice.sites if choice else ())),
+        radius,
+        float(len(task.fixed)),
+    )
 
 
 def _coverable(task: _Task, cover: sparse.csr_matrix, must: npt.NDArray[np.bool_], radius: float) -> None:
@@ -268,8 +322,10 @@ def _coverable(task: _Task, cover: sparse.csr_matrix, must: npt.NDArray[np.bool_
     np.minimum.at(nearest, task.od.row, task.od.cost)
     worst = int(np.where(lost, nearest, -1).argmax())
     how_far = f"its nearest is at {nearest[worst]:,.6g} {task.od.unit}" if np.isfinite(nearest[worst]) else "no pair of `od` lists one"
-    raise ModelError(f"{lost.sum()} of {must.sum()} demand points have no site within {radius:,.6g} {task.od.unit} ({some(task.od.origins[lost])}); "
-                     f"the worst is `{task.od.origins[worst]}`: {how_far}. Use a longer radius, add sites, or ask `mclp` for the most that can be covered.")
+    raise ModelError(
+        f"{lost.sum()} of {must.sum()} demand points have no site within {radius:,.6g} {task.od.unit} ({some(task.od.origins[lost])}); "
+        f"the worst is `{task.od.origins[worst]}`: {how_far}. Use a longer radius, add sites, or ask `mclp` for the most that can be covered."
+    )
 
 # %% ../../notebooks/lib/analysis/siting.ipynb #344f5f0c
 def p_center(
@@ -291,9 +347,13 @@ def p_center(
     costs = full[:, task.free]
     choice = covering.smallest_radius(costs, base, p - len(task.fixed), task.unlike, limits)
     if choice is None and not task.unlike:
-        raise ModelError(f"`p`={p} sites cannot reach all {people.sum()} demand points in the pairs that `od` lists. Use more sites, or list longer distances.")
+        raise ModelError(
+            f"`p`={p} sites cannot reach all {people.sum()} demand points in the pairs that `od` lists. Use more sites, or list longer distances."
+        )
     if choice is not None:
-        values = lambda rest: np.minimum(costs, np.minimum(base, costs[:, rest].min(axis=1, initial=np.inf))[:, None]).max(axis=0, initial=0.0)
+        values = lambda rest: np.minimum(costs, np.minimum(base, costs[:, rest].min(axis=1, initial=np.inf))[:, None]).max(
+            axis=0, initial=0.0
+        )
         choice = Choice(settle(choice.sites, values, task.unlike), choice.bound, choice.status, choice.nodes)
     return _result("p-center", task, choice, task.od.unit, lambda cost: float(cost.to_numpy()[people].max(initial=0.0)))
 
@@ -313,7 +373,12 @@ def p_dispersion(
         raise ModelError(f"`p`={p}, but a distance between sites needs 2. Use 2 or more.")
     costs = task.od.dense()
     off = ~np.eye(len(costs), dtype=bool) if costs.shape[0] == costs.shape[1] else None
-    if off is None or not task.od.origins.equals(task.od.destinations) or not np.isfinite(costs[off]).all() or not np.allclose(costs[off], costs.T[off]):
+    if (
+        off is None
+        or not task.od.origins.equals(task.od.destinations)
+        or not np.isfinite(costs[off]).all()
+        or not np.allclose(costs[off], costs.T[off])
+    ):
         raise DataError("`od` must list every pair of sites in both directions with the same cost. Use `distances.between(sites, sites)`.")
     cuts = tuple(Unlike(frozenset(int(task.free[one]) for one in cut.sites), cut.by) for cut in task.unlike)
     choice = covering.farthest_apart(costs, p, task.fixed, cuts, limits)
@@ -321,7 +386,13 @@ def p_dispersion(
         free = tuple(int(one) for one in np.searchsorted(task.free, np.setdiff1d(choice.sites, task.fixed)))
         values = lambda rest: -_apart(costs, np.union1d(task.fixed, task.free[rest]).astype(int))[task.free]
         choice = Choice(settle(free, values, task.unlike), choice.bound, choice.status, choice.nodes)
-    return _result("p-dispersion", task, choice, task.od.unit, lambda _: _closest(costs, np.union1d(task.fixed, task.free[list(choice.sites if choice else ())])))
+    return _result(
+        "p-dispersion",
+        task,
+        choice,
+        task.od.unit,
+        lambda _: _closest(costs, np.union1d(task.fixed, task.free[list(choice.sites if choice else ())])),
+    )
 
 
 def _closest(costs: npt.NDArray[np.float64], columns: npt.NDArray[np.intp]) -> float:

@@ -33,7 +33,9 @@ class Limits:
 
     def __post_init__(self) -> None:
         if not 0 <= self.gap < np.inf or (self.nodes is not None and self.nodes < 0) or (self.seconds is not None and not self.seconds > 0):
-            raise ModelError(f"limits must be gap >= 0, nodes >= 0 and seconds > 0; came gap={self.gap}, nodes={self.nodes}, seconds={self.seconds}.")
+            raise ModelError(
+                f"limits must be gap >= 0, nodes >= 0 and seconds > 0; came gap={self.gap}, nodes={self.nodes}, seconds={self.seconds}."
+            )
 
 
 PROOF = Limits()  # no gap, however many nodes
@@ -79,7 +81,14 @@ def _model(programme: Programme) -> highspy.HighsLp:
 
 def _options(limits: Limits) -> dict[str, Any]:
     """The solver's settings: quiet, one thread, fixed seed, no tolerance beyond what was asked for."""
-    options: dict[str, Any] = {"output_flag": False, "threads": 1, "parallel": "off", "random_seed": 0, "mip_rel_gap": limits.gap, "mip_abs_gap": 1e-9}
+    options: dict[str, Any] = {
+        "output_flag": False,
+        "threads": 1,
+        "parallel": "off",
+        "random_seed": 0,
+        "mip_rel_gap": limits.gap,
+        "mip_abs_gap": 1e-9,
+    }
     if limits.nodes is not None:
         options["mip_max_nodes"] = limits.nodes
     if limits.seconds is not None:
@@ -117,8 +126,14 @@ def _word(highs: highspy.Highs, status: highspy.HighsModelStatus) -> str:
     words = highspy.HighsModelStatus
     if status == words.kInterrupt:
         raise KeyboardInterrupt
-    known = {words.kOptimal: "optimal", words.kModelEmpty: "optimal", words.kInfeasible: "infeasible",
-             words.kTimeLimit: "limit", words.kSolutionLimit: "limit", words.kIterationLimit: "limit"}
+    known = {
+        words.kOptimal: "optimal",
+        words.kModelEmpty: "optimal",
+        words.kInfeasible: "infeasible",
+        words.kTimeLimit: "limit",
+        words.kSolutionLimit: "limit",
+        words.kIterationLimit: "limit",
+    }
     if status not in known:
         raise ModelError(f"HiGHS ended with `{highs.modelStatusToString(status)}` instead of a solution; report the model with its input.")
     return known[status]
@@ -146,7 +161,9 @@ class Choice:
     nodes: int = 0
 
 
-def cut_rows(unlike: tuple[Unlike, ...], columns: npt.NDArray[np.intp], variables: int) -> tuple[sparse.csr_matrix, npt.NDArray[np.float64]]:
+def cut_rows(
+    unlike: tuple[Unlike, ...], columns: npt.NDArray[np.intp], variables: int
+) -> tuple[sparse.csr_matrix, npt.NDArray[np.float64]]:
     """The cuts as rows over the first variables, which stand for `columns`, with their upper limits."""
     rows = sparse.lil_matrix((len(unlike), variables))
     for number, cut in enumerate(unlike):

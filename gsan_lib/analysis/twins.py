@@ -92,7 +92,9 @@ class Merged:
 
     rows: gpd.GeoDataFrame  # rows of the given frame with their index, in its order; some moved to the position of their twin
     pairs: pd.DataFrame  # kept, dropped (index values), evidence, distance_m, area_ratio, moved_m (0 where the position stayed)
-    doubtful: pd.DataFrame  # one, two, distance_m, area_ratio: near each other and of one kind, but neither name nor area agrees; both rows kept
+    doubtful: (
+        pd.DataFrame
+    )  # one, two, distance_m, area_ratio: near each other and of one kind, but neither name nor area agrees; both rows kept
     shared: pd.Index  # kept rows that still stand at exactly the position of another kept row of their publisher
 
 
@@ -110,10 +112,14 @@ def merge_twins(
 ) -> Merged:
     """The list with each pair as one row; pairs whose only evidence is the place stay two. Raises InputError."""
     if newer not in frame.columns:
-        raise InputError(f"`frame` has no column `{newer}`; it decides which row of a pair is kept. Name the column of dates with `newer=`.")
+        raise InputError(
+            f"`frame` has no column `{newer}`; it decides which row of a pair is kept. Name the column of dates with `newer=`."
+        )
     sure = pairs[pairs["evidence"] != EVIDENCE[-1]]
     when = pd.to_datetime(frame[newer])
-    swap = (when.reindex(sure["two"]).to_numpy() > when.reindex(sure["one"]).to_numpy()) | (when.reindex(sure["one"]).isna() & when.reindex(sure["two"]).notna().to_numpy()).to_numpy()
+    swap = (when.reindex(sure["two"]).to_numpy() > when.reindex(sure["one"]).to_numpy()) | (
+        when.reindex(sure["one"]).isna() & when.reindex(sure["two"]).notna().to_numpy()
+    ).to_numpy()
     kept, dropped = np.where(swap, sure["two"], sure["one"]), np.where(swap, sure["one"], sure["two"])
     crowded = _crowded(frame, publisher)
     moving = crowded.reindex(kept).to_numpy() & ~crowded.reindex(dropped).to_numpy()

@@ -65,7 +65,8 @@ class Repairs:
     def list(self) -> list[Repair]:
         """All repairs so far, in the order in which they were first met."""
         return [
-            Repair(code, count, self._message[code].replace("{count}", f"{count:,}"), tuple(self._rows[code])) for code, count in self._count.items()
+            Repair(code, count, self._message[code].replace("{count}", f"{count:,}"), tuple(self._rows[code]))
+            for code, count in self._count.items()
         ]
 
 # %% ../../notebooks/lib/bank/accounts.ipynb #18b835e9

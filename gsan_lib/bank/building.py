@@ -64,7 +64,9 @@ def _outcome(source: Source, edition: Edition, told: dict[str, Any], fresh: bool
         state, sentence = UNPUBLISHED, "목록에 이 지자체 안의 행이 하나도 없습니다(미공표). 시설이 없다는 뜻이 아닙니다."
     elif told["findings"] and told["findings"][0]["code"] == "raw_changed":
         sentence = told["findings"][0]["sentence"]
-    return Outcome(source.id, source.title_ko, edition.file, edition.as_of, state, sentence, **{name: told[name] for name in names}, **lists)
+    return Outcome(
+        source.id, source.title_ko, edition.file, edition.as_of, state, sentence, **{name: told[name] for name in names}, **lists
+    )
 
 
 def _refusal(source: Source, edition: Edition, sentence: str) -> Outcome:
@@ -83,14 +85,18 @@ def _inbox(place: settings.Municipality) -> Iterator[Path]:
         return
     folder = settings.inbox()
     if not folder.is_dir():
-        raise UsageError(f"원본 폴더 `{folder}`이(가) 없습니다. 내려받은 원본이 있는 폴더를 `GSAN_INBOX`에 지정하십시오(예: `GSAN_INBOX=../shared/data gsan bank build {place.id}`).")
+        raise UsageError(
+            f"원본 폴더 `{folder}`이(가) 없습니다. 내려받은 원본이 있는 폴더를 `GSAN_INBOX`에 지정하십시오(예: `GSAN_INBOX=../shared/data gsan bank build {place.id}`)."
+        )
     yield folder
 
 
 def _raw(inbox: Path, file: str) -> Path:
     path = inbox / file
     if not path.exists():
-        raise MissingData(f"원본 `{file}`이(가) 인박스 `{inbox}`에 없습니다. 내려받아 그 자리에 두거나 `sources.yml`의 `file`을 고치십시오.", dataset=file)
+        raise MissingData(
+            f"원본 `{file}`이(가) 인박스 `{inbox}`에 없습니다. 내려받아 그 자리에 두거나 `sources.yml`의 `file`을 고치십시오.", dataset=file
+        )
     return path
 
 # %% ../../notebooks/lib/bank/building.ipynb #c085e792
@@ -165,7 +171,10 @@ def _one(order: Order, inbox: Path, force: bool, progress: Progress | None) -> O
             tell(0)
         raw_sha256 = file_sha256(_raw(inbox, edition.file))
         if order.needs_ground and order.ground is None:
-            raise MissingData(f"`{source.municipality}/dong_boundaries`가 없어 점이 어디에 있는지 판단할 수 없습니다. 경계부터 고쳐 다시 만드십시오.", dataset=FIRST[1])
+            raise MissingData(
+                f"`{source.municipality}/dong_boundaries`가 없어 점이 어디에 있는지 판단할 수 없습니다. 경계부터 고쳐 다시 만드십시오.",
+                dataset=FIRST[1],
+            )
         same = None if force else _same(order, recipe(order, raw_sha256))
         told = same or take_in(order, raw_sha256, tell)
     except StoreError:

@@ -41,7 +41,23 @@ def _line(dataset: str, source: Source | None, snapshots: list[dict[str, Any]], 
     seen, newest = believed(snapshots)[-1]
     age = _age_days(seen["as_of"], today)
     state = "unpublished" if newest["published"] is False else "unregistered" if source is None else "held"
-    told = {name: newest.get(name) for name in ("title_ko", "title_en", "access", "licence", "sha256", "rows", "rows_read", "rows_inside", "rows_margin", "rows_set_aside", "repaired", "simulated")}
+    told = {
+        name: newest.get(name)
+        for name in (
+            "title_ko",
+            "title_en",
+            "access",
+            "licence",
+            "sha256",
+            "rows",
+            "rows_read",
+            "rows_inside",
+            "rows_margin",
+            "rows_set_aside",
+            "repaired",
+            "simulated",
+        )
+    }
     return {
         "dataset": dataset, "state": state, "snapshots": len(snapshots), **told, "as_of": seen["as_of"], "known_at": seen["known_at"], "age_days": age,
         "old": age is None or age >= OLD_DAYS, "findings": [each["sentence"] for each in newest.get("findings") or []],
@@ -83,7 +99,15 @@ class Difference:
         rows = {name: getattr(self, name).astype("str").to_dict("records") for name in ("added", "removed", "changed")}
         counts = {name: len(listed) for name, listed in rows.items()}
         counts["changed"] = len(self.changed[list(self.key)].drop_duplicates()) if self.key else 0
-        return {"id": self.id, "before": self.before, "after": self.after, "key": list(self.key), "note": self.note, "counts": counts, **rows}
+        return {
+            "id": self.id,
+            "before": self.before,
+            "after": self.after,
+            "key": list(self.key),
+            "note": self.note,
+            "counts": counts,
+            **rows,
+        }
 
 # %% ../../notebooks/lib/bank/catalog.ipynb #3be4b756
 _NAMING = ("kind", "name", "address")  # what names a thing where its standard has no key
@@ -117,7 +141,9 @@ def _matched(before: pd.DataFrame, after: pd.DataFrame, key: list[str]) -> tuple
     for name in left.columns.intersection(right.columns, sort=False):
         was, now_is = left.loc[shared, name], right.loc[shared, name]
         differs = (was != now_is).to_numpy()
-        cells.append(pd.DataFrame({"column": name, "before": was[differs], "after": now_is[differs]}).reset_index(key).reset_index(drop=True))
+        cells.append(
+            pd.DataFrame({"column": name, "before": was[differs], "after": now_is[differs]}).reset_index(key).reset_index(drop=True)
+        )
     changed = pd.concat([each for each in cells if len(each)] or cells[:1]).sort_values(key, ignore_index=True, kind="stable")
     gone, new = (one[~one.index.isin(shared)].reset_index(key).reset_index(drop=True) for one in (left, right))
     return new, gone, changed
@@ -158,7 +184,11 @@ def diff(
     named = load_standard(told[1]["standard"]).key or tuple(name for name in _NAMING if all(name in frame for frame in frames))
     key = [name for name in named if all(name in frame for frame in frames)]
     repeated = sum(int(frame.duplicated(key).sum()) for frame in frames) if key else 0
-    note = f"행을 {', '.join(f'`{name}`' for name in key)}(으)로 맞추었습니다." if key else "이름도 키도 없어 행 전체로 맞추었습니다. 고친 행은 사라진 행 하나와 새 행 하나로 나타납니다."
+    note = (
+        f"행을 {', '.join(f'`{name}`' for name in key)}(으)로 맞추었습니다."
+        if key
+        else "이름도 키도 없어 행 전체로 맞추었습니다. 고친 행은 사라진 행 하나와 새 행 하나로 나타납니다."
+    )
     note += f" 이것이 같은 행 {repeated:,}개는 차례로 번호를 붙여 맞추었습니다." if repeated else ""
     shared = [str(name) for name in frames[0] if name in frames[1]]
     added, removed, changed = _matched(frames[0], frames[1], key or shared)
@@ -183,7 +213,9 @@ def propose(
     table = open_table(path)
     fitting = match(table.columns, file=path.name)
     if not fitting:
-        raise InputError(f"`{path.name}`의 열({some(table.columns, 6)})에 맞는 표준이 없습니다. `parameters/standards`에 표준을 더하십시오.")
+        raise InputError(
+            f"`{path.name}`의 열({some(table.columns, 6)})에 맞는 표준이 없습니다. `parameters/standards`에 표준을 더하십시오."
+        )
     best = fitting[0]
     inbox = settings.inbox()
     inside = path.absolute().is_relative_to(inbox)
@@ -192,7 +224,9 @@ def propose(
         "file": str(path.absolute().relative_to(inbox)) if inside else f"{ASK}: 인박스({inbox})로 옮기십시오 {path.name}",
         "sha256": file_sha256(path), "as_of": None, "as_of_note": ASK,
     }  # fmt: skip
-    notes = [f"# 표준 `{best.id}`({best.title_ko})과 {best.score:.0%} 맞습니다. 그다음: {some((f'{one.id} {one.score:.0%}' for one in fitting[1:]), 3) or '없음'}."]
+    notes = [
+        f"# 표준 `{best.id}`({best.title_ko})과 {best.score:.0%} 맞습니다. 그다음: {some((f'{one.id} {one.score:.0%}' for one in fitting[1:]), 3) or '없음'}."
+    ]
     notes += [f"# 표준에 있으나 파일에 없는 필수 항목: {some(best.missing, 9)}."] if best.missing else []
     body = yaml.safe_dump({"datasets": {_free_name(municipality, best.id): entry}}, allow_unicode=True, sort_keys=False, width=200)
     return "\n".join(notes) + "\n" + body

@@ -21,7 +21,15 @@ from ..errors import some
 __all__ = ['schema', 'check']
 
 # %% ../../notebooks/lib/bank/checks.ipynb #740bba27
-_DTYPES = {"string": "str", "integer": "Int64", "year": "Int64", "number": "float64", "boolean": "boolean", "date": "datetime64[us]", "datetime": "datetime64[us]"}
+_DTYPES = {
+    "string": "str",
+    "integer": "Int64",
+    "year": "Int64",
+    "number": "float64",
+    "boolean": "boolean",
+    "date": "datetime64[us]",
+    "datetime": "datetime64[us]",
+}
 _MEANING = {  # pandera's own name of a failed check -> what an officer reads
     "greater_than_or_equal_to": "최소값보다 작습니다",
     "less_than_or_equal_to": "최대값보다 큽니다",
@@ -72,13 +80,19 @@ def check(
 
 def _grouped(cases: pd.DataFrame) -> Any:
     names = cases["check"].astype(str).str.split("(").str[0]
-    column = cases["column"].where(cases["schema_context"] != "DataFrameSchema", cases["failure_case"].where(names == "column_in_dataframe", "key"))
+    column = cases["column"].where(
+        cases["schema_context"] != "DataFrameSchema", cases["failure_case"].where(names == "column_in_dataframe", "key")
+    )
     column = column.where(names != "multiple_fields_uniqueness", "key")
     return cases.assign(check=names, column=column).groupby(["column", "check"], sort=False)
 
 # %% ../../notebooks/lib/bank/checks.ipynb #3d53611d
 def _sentence(standard: Standard, column: str, name: str, group: pd.DataFrame, rows: pd.Series, total: int) -> str:
-    title = f"{standard.field(column).title}(`{column}`)" if column in standard.names else f"기본 키({', '.join(f'`{part}`' for part in standard.key)})"
+    title = (
+        f"{standard.field(column).title}(`{column}`)"
+        if column in standard.names
+        else f"기본 키({', '.join(f'`{part}`' for part in standard.key)})"
+    )
     if name == "column_in_dataframe":
         return f"{title}: 반드시 있어야 하는 열이 없습니다."
     meaning = _MEANING.get(name, "형이 표준과 다릅니다" if name.startswith("dtype") else name)
@@ -86,7 +100,11 @@ def _sentence(standard: Standard, column: str, name: str, group: pd.DataFrame, r
     if where.empty:
         return f"{title}: {meaning}."
     shown = some((f"{row}행" for row in rows.iloc[where].tolist()), 3)
-    values = some((f"`{value}`" for value in group["failure_case"].dropna().astype(str).drop_duplicates()), 3) if name not in ("not_nullable", "multiple_fields_uniqueness") else ""
+    values = (
+        some((f"`{value}`" for value in group["failure_case"].dropna().astype(str).drop_duplicates()), 3)
+        if name not in ("not_nullable", "multiple_fields_uniqueness")
+        else ""
+    )
     return f"{title}: {total:,}개 행 가운데 {len(where):,}개가 {meaning}({shown}{': ' + values if values else ''})."
 
 
@@ -97,6 +115,16 @@ def _geometry_problems(frame: pd.DataFrame, standard: Standard) -> list[str]:
     series = gpd.GeoSeries(frame["geometry"])
     wanted = {"point": {"Point", "MultiPoint"}, "polygon": {"Polygon", "MultiPolygon"}}[standard.geometry]
     kinds = series.dropna().geom_type
-    found = [] if series.crs is not None and series.crs.to_epsg() == 5179 else [f"도형(`geometry`): 좌표계가 EPSG:5179여야 하는데 {series.crs.to_string() if series.crs else '없음'}이(가) 왔습니다."]
+    found = (
+        []
+        if series.crs is not None and series.crs.to_epsg() == 5179
+        else [f"도형(`geometry`): 좌표계가 EPSG:5179여야 하는데 {series.crs.to_string() if series.crs else '없음'}이(가) 왔습니다."]
+    )
     other = kinds[~kinds.isin(wanted)]
-    return found + ([f"도형(`geometry`): {len(frame):,}개 행 가운데 {len(other):,}개가 {standard.geometry}가 아니라 {some(sorted(other.unique()))}입니다."] if len(other) else [])
+    return found + (
+        [
+            f"도형(`geometry`): {len(frame):,}개 행 가운데 {len(other):,}개가 {standard.geometry}가 아니라 {some(sorted(other.unique()))}입니다."
+        ]
+        if len(other)
+        else []
+    )

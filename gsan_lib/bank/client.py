@@ -48,7 +48,9 @@ def hide(
     key: str,  # plain
 ) -> str:
     """A text without the key in any of its spellings."""
-    for spelling in sorted({key, quote(key, safe=""), quote(key), quote_plus(key), quote(quote(key, safe=""), safe="")}, key=len, reverse=True):
+    for spelling in sorted(
+        {key, quote(key, safe=""), quote(key), quote_plus(key), quote(quote(key, safe=""), safe="")}, key=len, reverse=True
+    ):
         text = text.replace(spelling, HIDDEN)
     return text
 

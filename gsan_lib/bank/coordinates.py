@@ -18,7 +18,18 @@ from pyproj.exceptions import CRSError
 
 from .evidence import ANCHOR_M, SURE, anchor_distances, in_named_dong, prefer, share_inside
 from .positions import address_conflict, is_placeholder, locate, point_decimals, round_points, within
-from .projections import DEGREES, EASTINGS, LATITUDES, LONGITUDES, METRES, NORTHINGS, WORK_CRS, CrsFinding, transform, transformation
+from gsan_lib.bank.projections import (
+    DEGREES,
+    EASTINGS,
+    LATITUDES,
+    LONGITUDES,
+    METRES,
+    NORTHINGS,
+    WORK_CRS,
+    CrsFinding,
+    transform,
+    transformation,
+)
 from .values import first_of, legal_dong_of, number, text
 from ..errors import CrsError, some
 
@@ -27,8 +38,17 @@ __all__ = ['PAIRS', 'SAMPLE', 'LOCAL', 'CLEAR', 'coordinate_pairs', 'find_crs']
 
 # %% ../../notebooks/lib/bank/coordinates.ipynb #7e818b38
 PAIRS = (  # columns in which portals give positions, (x, y), most trusted first; a standard may put others before
-    ("경도", "위도"), ("WGS84경도", "WGS84위도"), ("WGS84_LOT", "WGS84_LAT"), ("longitude", "latitude"), ("lng", "lat"), ("lon", "lat"), ("LO", "LA"),
-    ("X좌표", "Y좌표"), ("좌표정보(X)", "좌표정보(Y)"), ("발생위치X_UTMK", "발생위치Y_UTMK"), ("X", "Y"),
+    ("경도", "위도"),
+    ("WGS84경도", "WGS84위도"),
+    ("WGS84_LOT", "WGS84_LAT"),
+    ("longitude", "latitude"),
+    ("lng", "lat"),
+    ("lon", "lat"),
+    ("LO", "LA"),
+    ("X좌표", "Y좌표"),
+    ("좌표정보(X)", "좌표정보(Y)"),
+    ("발생위치X_UTMK", "발생위치Y_UTMK"),
+    ("X", "Y"),
 )
 SAMPLE = 20_000  # rows that are looked at, spread evenly over what is given
 LOCAL = 0.9  # share of positions inside the outline from which a file counts as local
@@ -64,7 +84,9 @@ def find_crs(
     rows = sample.iloc[:: max(1, len(sample) // SAMPLE)]
     found = [(pair, values) for pair in coordinate_pairs(list(sample.columns), pairs) if len(values := _values(rows, *pair))]
     if not found:
-        raise CrsError(f"값이 든 좌표 열을 찾지 못했습니다. 파일의 열: {some(sample.columns, 8)}. 좌표가 없는 자료인지, 등록부의 `coordinates`에 x와 y 열을 적어야 하는지 확인하십시오.")
+        raise CrsError(
+            f"값이 든 좌표 열을 찾지 못했습니다. 파일의 열: {some(sample.columns, 8)}. 좌표가 없는 자료인지, 등록부의 `coordinates`에 x와 y 열을 적어야 하는지 확인하십시오."
+        )
     said = _addresses(rows, address)
     speaking = first_of(*said) if said else None
     degrees = [finding for pair, values in found if (finding := _of_degrees(values, *pair)) is not None]
@@ -119,14 +141,28 @@ def _of_degrees(values: pd.DataFrame, x: str, y: str) -> CrsFinding | None:
         return CrsFinding(DEGREES[0], y, x, True, "degree", how, evidence, tuple((b, a) for a, b in placeholders))
     plain = {x.strip().lower(), y.strip().lower()} <= _PLAIN_NAMES and np.mean((np.abs(raw_x) <= 180) & (np.abs(raw_y) <= 90)) >= CLEAR
     if plain:
-        return CrsFinding(DEGREES[0], x, y, False, "degree", f"열 이름 `{x}`, `{y}`와 값의 범위로 보아 나라 밖의 경위도입니다.", evidence, placeholders, korea=False)
+        return CrsFinding(
+            DEGREES[0],
+            x,
+            y,
+            False,
+            "degree",
+            f"열 이름 `{x}`, `{y}`와 값의 범위로 보아 나라 밖의 경위도입니다.",
+            evidence,
+            placeholders,
+            korea=False,
+        )
     return None
 
 # %% ../../notebooks/lib/bank/coordinates.ipynb #0ec3e25f
-def _checked_degrees(finding: CrsFinding, rows: pd.DataFrame, hint: str | None, outline: Any, said: pd.Series | None, addresses: Sequence[str]) -> CrsFinding:
+def _checked_degrees(
+    finding: CrsFinding, rows: pd.DataFrame, hint: str | None, outline: Any, said: pd.Series | None, addresses: Sequence[str]
+) -> CrsFinding:
     """A finding of degrees held against hint and outline."""
     if hint is not None and not CRS.from_user_input(hint).is_geographic:
-        raise CrsError(f"`{hint}`(미터)이라고 하였으나 `{finding.x}`와 `{finding.y}`의 값은 도(degree)입니다. 등록부의 `crs`를 고치거나 좌표 열을 다시 고르십시오.")
+        raise CrsError(
+            f"`{hint}`(미터)이라고 하였으나 `{finding.x}`와 `{finding.y}`의 값은 도(degree)입니다. 등록부의 `crs`를 고치거나 좌표 열을 다시 고르십시오."
+        )
     if hint is not None and hint != finding.crs:
         how = f"{finding.how} 측지계는 등록부나 파일이 밝힌 {hint}입니다."
         finding = CrsFinding(**{**vars(finding), "crs": hint, "how": how})
@@ -184,7 +220,9 @@ class _Judge:
     def decide(self, hint: str | None) -> CrsFinding:
         """The one reading that evidence leaves, or that the hint names among those left."""
         if not self.readings:
-            raise CrsError(f"`{self.x}`와 `{self.y}`의 값({self._example()})은 아는 좌표계({', '.join((*DEGREES, *METRES))}) 가운데 어느 것으로 읽어도 나라 밖입니다. 좌표 열이 맞는지 확인하십시오.")
+            raise CrsError(
+                f"`{self.x}`와 `{self.y}`의 값({self._example()})은 아는 좌표계({', '.join((*DEGREES, *METRES))}) 가운데 어느 것으로 읽어도 나라 밖입니다. 좌표 열이 맞는지 확인하십시오."
+            )
         left, why = self._by_certain_pair() or self._by_outline()
         if len(left) > 1:
             left, why = self._by_anchors(left) or self._by_dongs(left) or (left, why)
@@ -210,7 +248,10 @@ class _Judge:
         if not stated:
             names = ", ".join(crs for crs, _ in left)
             raise CrsError(f"`{hint}`이라고 하였으나 자료는 {names}을(를) 가리킵니다. {why} 등록부의 `crs`를 고치십시오.")
-        return self._finding(stated[0], why if len(left) == 1 else f"등록부나 파일이 밝힌 좌표계이며, 자료로는 {len(left)}개 후보를 더 가릴 수 없었습니다. {why}")
+        return self._finding(
+            stated[0],
+            why if len(left) == 1 else f"등록부나 파일이 밝힌 좌표계이며, 자료로는 {len(left)}개 후보를 더 가릴 수 없었습니다. {why}",
+        )
 
     def _by_certain_pair(self) -> tuple[list[tuple[str, bool]], str] | None:
         """Metres beside degrees: the reading that puts both at one spot."""
@@ -227,7 +268,10 @@ class _Judge:
         if away[best] > ANCHOR_M:
             return None
         self.evidence["metres_from_degrees"] = round(away[best], 3)
-        return [best], f"같은 행의 경위도 `{self.certain.x}`, `{self.certain.y}`와 {away[best]:.2f} m 안에서 맞는 것은 {best[0]}뿐입니다({len(shared):,}개 행)."
+        return (
+            [best],
+            f"같은 행의 경위도 `{self.certain.x}`, `{self.certain.y}`와 {away[best]:.2f} m 안에서 맞는 것은 {best[0]}뿐입니다({len(shared):,}개 행).",
+        )
 
     def _by_outline(self) -> tuple[list[tuple[str, bool]], str]:
         """The readings that put the municipality's rows inside its outline."""
@@ -235,10 +279,14 @@ class _Judge:
             alone = "모든 값이 나라 안에 드는 좌표계는 이것뿐입니다." if len(self.readings) == 1 else "지자체 경계가 주어지지 않았습니다."
             return list(self.readings), alone
         inside = {one: share_inside(x[self.mine], y[self.mine], self.outline) for one, (x, y) in self.readings.items()}
-        self.evidence["inside_outline"] = {f"{crs}{' turned' if turned else ''}": round(share, 4) for (crs, turned), share in inside.items()}
+        self.evidence["inside_outline"] = {
+            f"{crs}{' turned' if turned else ''}": round(share, 4) for (crs, turned), share in inside.items()
+        }
         best = max(inside.values())
         if best < CLEAR:
-            raise CrsError(f"`{self.x}`와 `{self.y}`를 어떤 좌표계로 읽어도 지자체 안에 드는 행이 {best:.0%}를 넘지 않습니다. 다른 곳의 자료인지, 좌표 열이 맞는지 확인하십시오.")
+            raise CrsError(
+                f"`{self.x}`와 `{self.y}`를 어떤 좌표계로 읽어도 지자체 안에 드는 행이 {best:.0%}를 넘지 않습니다. 다른 곳의 자료인지, 좌표 열이 맞는지 확인하십시오."
+            )
         left = [one for one, share in inside.items() if share >= CLEAR * best]
         return left, f"지자체 경계 안에 드는 비율: {', '.join(f'{crs} {inside[crs, turned]:.1%}' for crs, turned in left)}."
 
@@ -254,7 +302,11 @@ class _Judge:
         self.evidence["anchors_m"] = {one[0]: round(distance, 1) for one, distance in middle.items()}
         near = [one for one, distance in middle.items() if distance <= ANCHOR_M]
         count = int(np.isfinite(away[left[0]]).sum())
-        return (near, f"위치를 아는 지점 {count:,}곳과의 거리(중앙값): {', '.join(f'{one[0]} {middle[one]:.0f} m' for one in middle)}.") if len(near) == 1 else None
+        return (
+            (near, f"위치를 아는 지점 {count:,}곳과의 거리(중앙값): {', '.join(f'{one[0]} {middle[one]:.0f} m' for one in middle)}.")
+            if len(near) == 1
+            else None
+        )
 
     def _by_dongs(self, left: list[tuple[str, bool]]) -> tuple[list[tuple[str, bool]], str] | None:
         """The reading that beats every other one at putting rows into the dong that their address names."""
@@ -284,7 +336,15 @@ def _of_geometry(sample: gpd.GeoDataFrame, hint: str | None, outline: Any) -> Cr
         finding = _of_degrees(middles, "경도", "위도")
         if finding is None or finding.swapped:
             raise CrsError("도형의 좌표가 도(degree)로 보이지만 나라 안의 경위도가 아닙니다. 등록부의 `crs`에 좌표계를 적으십시오.")
-        return CrsFinding(finding.crs, None, None, False, "degree", "파일이 좌표계를 밝히지 않았으나 모든 값이 경도와 위도의 범위에 듭니다.", finding.evidence)
+        return CrsFinding(
+            finding.crs,
+            None,
+            None,
+            False,
+            "degree",
+            "파일이 좌표계를 밝히지 않았으나 모든 값이 경도와 위도의 범위에 듭니다.",
+            finding.evidence,
+        )
     if stated is None:
         judge = _Judge(middles, "x", "y", outline, None, None, None, None, None, (), None)
         found = judge.decide(None)
@@ -298,8 +358,19 @@ def _stated(middles: pd.DataFrame, stated: str, degrees: bool) -> CrsFinding:
     """A stated system held against the numbers."""
     geographic = CRS.from_user_input(stated).is_geographic
     if geographic != degrees:
-        raise CrsError(f"파일은 `{stated}`({'도' if geographic else '미터'})라고 하지만 도형의 값은 {'도' if degrees else '미터'}입니다. 등록부의 `crs`에 바른 좌표계를 적으십시오.")
+        raise CrsError(
+            f"파일은 `{stated}`({'도' if geographic else '미터'})라고 하지만 도형의 값은 {'도' if degrees else '미터'}입니다. 등록부의 `crs`에 바른 좌표계를 적으십시오."
+        )
     easting, northing = transform(middles["x"].to_numpy(), middles["y"].to_numpy(), stated)
     korea = float(np.mean(within(easting, EASTINGS) & within(northing, NORTHINGS)))
     how = f"파일이 밝힌 좌표계이며 도형의 {korea:.0%}가 나라 안에 있습니다."
-    return CrsFinding(stated, None, None, False, "degree" if geographic else "metre", how, {"rows": len(middles), "in_korea": round(korea, 4)}, korea=korea >= 0.5)
+    return CrsFinding(
+        stated,
+        None,
+        None,
+        False,
+        "degree" if geographic else "metre",
+        how,
+        {"rows": len(middles), "in_korea": round(korea, 4)},
+        korea=korea >= 0.5,
+    )

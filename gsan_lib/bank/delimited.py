@@ -50,7 +50,10 @@ def _quoted(line: str, start: int, delimiter: str) -> tuple[str, int, bool]:
     """The quoted cell that begins at `start`: its text, where it ends (-1: not on this line), whether oddly quoted."""
     doubled = line.startswith('""', start) and line[start + 2 : start + 3] not in ("", delimiter, '"')
     if doubled:
-        end = min((at for at in (line.find('""' + delimiter, start + 2), len(line) - 2 if line.endswith('""') else -1) if at >= start + 2), default=-1)
+        end = min(
+            (at for at in (line.find('""' + delimiter, start + 2), len(line) - 2 if line.endswith('""') else -1) if at >= start + 2),
+            default=-1,
+        )
         if end >= 0:
             return '"' + line[start + 2 : end] + '"', end + 2, True
     text: list[str] = []
@@ -151,7 +154,9 @@ class Rows:
         """The row in the width of the header, or None where it was set aside."""
         note, cells, surplus = self.ledger.repairs.add, fields.cells, fields.cells[self.width :]
         if any(cell.strip() for cell in surplus):
-            self.ledger.set_aside.add(number, "field_count", f"머리글은 {self.width}칸인데 {len(cells)}칸이 와서 어느 열의 값인지 알 수 없습니다.", cells)
+            self.ledger.set_aside.add(
+                number, "field_count", f"머리글은 {self.width}칸인데 {len(cells)}칸이 와서 어느 열의 값인지 알 수 없습니다.", cells
+            )
             return None
         if fields.odd:
             note("odd_quotes", "따옴표가 잘못 쓰인 행 {count}개를 칸 수에 맞추어 읽었습니다.", [number])
@@ -193,11 +198,17 @@ def _fast(block: bytes, layout: Layout, delimiter: str) -> pa.Table | None:
             pa.BufferReader(block),
             read_options=pa.csv.ReadOptions(column_names=names, block_size=len(block) + 1, use_threads=False),
             parse_options=pa.csv.ParseOptions(
-                delimiter=delimiter, quote_char='"' if b'"' in block else False, newlines_in_values=b'"' in block, ignore_empty_lines=len(names) > 1
+                delimiter=delimiter,
+                quote_char='"' if b'"' in block else False,
+                newlines_in_values=b'"' in block,
+                ignore_empty_lines=len(names) > 1,
             ),
             convert_options=pa.csv.ConvertOptions(
                 check_utf8=False,  # the blocks are UTF-8 already
-                column_types={name: pa.large_string() for name in names}, strings_can_be_null=True, quoted_strings_can_be_null=True, null_values=[""]
+                column_types={name: pa.large_string() for name in names},
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=True,
+                null_values=[""],
             ),
         )
     except pa.ArrowInvalid:
@@ -221,7 +232,7 @@ def _line_blocks(blocks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
         text = carry + block
         cut = text.rfind(b"\n") + 1
         if b'"' in text and text.count(b'"', 0, cut) % 2:
-            earlier = text.rfind(b'\n', 0, text.rfind(b'"', 0, cut)) + 1
+            earlier = text.rfind(b"\n", 0, text.rfind(b'"', 0, cut)) + 1
             cut = earlier if text.count(b'"', 0, earlier) % 2 == 0 else cut
         carry = text[cut:]
         if cut:
@@ -264,7 +275,9 @@ class _Pass:
         self.ledger.rows_read += len(table)
         if table.num_columns > width:
             shown = range(first, min(first + 5, first + len(table)))
-            self.ledger.repairs.add("trailing_delimiter", "행 끝에 남는 빈 칸이 있는 행 {count}개에서 그 칸을 버렸습니다.", shown, count=len(table))
+            self.ledger.repairs.add(
+                "trailing_delimiter", "행 끝에 남는 빈 칸이 있는 행 {count}개에서 그 칸을 버렸습니다.", shown, count=len(table)
+            )
         frame = table.select(range(width)).to_pandas()
         frame.index = pd.RangeIndex(first, first + len(table), name="source_row")
         return frame
@@ -349,10 +362,14 @@ def open_delimited(
         raise InputError(f"`{path.name}`에 내용이 있는 행이 없습니다. 파일을 다시 받으십시오.")
     mark = delimiter or find_delimiter(lines)
     if mark is None:
-        raise InputError(f"`{path.name}`은(는) 칸이 나뉜 표가 아닙니다(쉼표, 탭, 쌍반점, 세로줄로 고르게 나뉘지 않음). 표라면 `delimiter=`로 구분자를 알려 주십시오.")
+        raise InputError(
+            f"`{path.name}`은(는) 칸이 나뉜 표가 아닙니다(쉼표, 탭, 쌍반점, 세로줄로 고르게 나뉘지 않음). 표라면 `delimiter=`로 구분자를 알려 주십시오."
+        )
     rows, taken = _records(lines, mark)
     if max(map(len, rows)) > MOST_COLUMNS:
-        raise InputError(f"`{path.name}`의 열이 {max(map(len, rows)):,}개입니다. {MOST_COLUMNS:,}개까지 읽습니다. 행과 열이 바뀌지 않았는지 확인하십시오.")
+        raise InputError(
+            f"`{path.name}`의 열이 {max(map(len, rows)):,}개입니다. {MOST_COLUMNS:,}개까지 읽습니다. 행과 열이 바뀌지 않았는지 확인하십시오."
+        )
     noted = Repairs()
     layout = find_layout(rows, noted, skip_rows=skip_rows, header_rows=header_rows)
     layout = _width(rows, layout)

@@ -23,10 +23,20 @@ def validity(
 ) -> pd.DataFrame:
     """When each code was seen: dong_code, dong_name (latest), first_seen, last_seen, editions, basis (Korean sentence); one row per code."""
     if not editions:
-        raise DataError("코드의 유효 기간을 알려면 판이 한 개는 있어야 하는데 없습니다. 경계나 주민등록 자료를 먼저 데이터 뱅크에 넣으십시오.")
+        raise DataError(
+            "코드의 유효 기간을 알려면 판이 한 개는 있어야 하는데 없습니다. 경계나 주민등록 자료를 먼저 데이터 뱅크에 넣으십시오."
+        )
     order = sorted(editions)
-    seen = pd.concat([editions[date][["dong_code", "dong_name"]].drop_duplicates().assign(edition=date) for date in order], ignore_index=True)
-    table = seen.groupby("dong_code").agg(dong_name=("dong_name", "last"), first_seen=("edition", "first"), last_seen=("edition", "last"), editions=("edition", "nunique")).reset_index()
+    seen = pd.concat(
+        [editions[date][["dong_code", "dong_name"]].drop_duplicates().assign(edition=date) for date in order], ignore_index=True
+    )
+    table = (
+        seen.groupby("dong_code")
+        .agg(
+            dong_name=("dong_name", "last"), first_seen=("edition", "first"), last_seen=("edition", "last"), editions=("edition", "nunique")
+        )
+        .reset_index()
+    )
     table["basis"] = [_basis(first, last, order) for first, last in zip(table["first_seen"], table["last_seen"], strict=True)]
     return table
 

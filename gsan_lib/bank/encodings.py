@@ -134,7 +134,9 @@ def _found(path: Path, size: int, _changed: int) -> Encoding:
     scores = {name: _score(pieces, name) for name in ("cp949", "johab", "utf-8")}
     name = min(scores, key=lambda key: scores[key])
     if scores[name][0] > MOST_BAD_WIDE:
-        raise InputError(f"`{path.name}`의 문자 인코딩을 알 수 없습니다(UTF-8, UTF-16, CP949, 조합형 모두 맞지 않음). `encoding=`으로 알려 주거나 UTF-8로 다시 저장하십시오.")
+        raise InputError(
+            f"`{path.name}`의 문자 인코딩을 알 수 없습니다(UTF-8, UTF-16, CP949, 조합형 모두 맞지 않음). `encoding=`으로 알려 주거나 UTF-8로 다시 저장하십시오."
+        )
     return Encoding(name, 0, f"UTF-8이 아니고({first + 1:,}번째 바이트), 고루 뽑은 표본이 {NAMES[name]}로 가장 잘 읽힙니다.")
 
 # %% ../../notebooks/lib/bank/encodings.ipynb #7db66495
@@ -193,6 +195,8 @@ def utf8_blocks(
             yield decoder.decode(block).encode()
             bad = next((repair.count for repair in repairs.list() if repair.code == "undecodable"), 0)
             if bad > 20 and bad > MOST_BAD * seen:
-                raise InputError(f"`{path.name}`: {encoding.label}로 읽을 수 없는 바이트가 {bad:,}개입니다. 인코딩을 `encoding=`으로 알려 주거나 파일을 다시 받으십시오.")
+                raise InputError(
+                    f"`{path.name}`: {encoding.label}로 읽을 수 없는 바이트가 {bad:,}개입니다. 인코딩을 `encoding=`으로 알려 주거나 파일을 다시 받으십시오."
+                )
         if rest := decoder.decode(b"", True):
             yield rest.encode()

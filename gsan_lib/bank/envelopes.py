@@ -61,7 +61,9 @@ def parse(
     try:
         return json.loads(text, parse_float=str, parse_int=str, parse_constant=lambda _: None)
     except json.JSONDecodeError as error:
-        raise InputError(f"`{name}`은(는) 깨진 JSON입니다({error.lineno}행 {error.colno}번째 글자, 따옴표나 쉼표가 맞지 않음). 제공 기관에서 다시 받거나 CSV·엑셀 판을 쓰십시오.") from None
+        raise InputError(
+            f"`{name}`은(는) 깨진 JSON입니다({error.lineno}행 {error.colno}번째 글자, 따옴표나 쉼표가 맞지 않음). 제공 기관에서 다시 받거나 CSV·엑셀 판을 쓰십시오."
+        ) from None
     except RecursionError:
         raise InputError(f"`{name}`의 JSON이 너무 깊이 겹쳐 있습니다. 올바른 응답인지 확인하십시오.") from None
 
@@ -211,13 +213,19 @@ def open_envelope(
     noted = Repairs()
     raw = path.read_bytes()[how.bom :]
     text = raw.decode(how.name, errors="replace")
-    noted.add("undecodable", f"{how.label}로 읽을 수 없는 글자 {{count}}개를 �로 바꾸었습니다.", count=max(0, text.count("�") - raw.count("�".encode())))
+    noted.add(
+        "undecodable",
+        f"{how.label}로 읽을 수 없는 글자 {{count}}개를 �로 바꾸었습니다.",
+        count=max(0, text.count("�") - raw.count("�".encode())),
+    )
     envelope = find_rows(parse(text, path.name), path.name)
     rows = [flatten(row) for row in envelope.rows]
     keys = list(dict.fromkeys(key for row in rows for key in row))
     names = unique_names(keys, noted)
     if envelope.total is not None and envelope.total > len(rows):
-        noted.add("page", f"응답은 모두 {envelope.total:,}건이라는데 이 파일에는 {{count}}건만 있습니다. 나머지 쪽도 받으십시오.", count=len(rows))
+        noted.add(
+            "page", f"응답은 모두 {envelope.total:,}건이라는데 이 파일에는 {{count}}건만 있습니다. 나머지 쪽도 받으십시오.", count=len(rows)
+        )
 
     def batches(ledger: Ledger) -> Iterator[pd.DataFrame]:
         frame = pa.Table.from_arrays([pa.array([row.get(key) for row in rows], pa.large_string()) for key in keys], names=names).to_pandas()
@@ -233,5 +241,7 @@ def _declared(path: Path) -> Encoding | None:
     """The encoding that an XML declaration names, where it is one of Korea's."""
     with path.open("rb") as file:
         head = file.read(200).lower()
-    korean = head.lstrip().startswith(b"<?xml") and any(name in head for name in (b'"euc-kr"', b'"cp949"', b"'euc-kr'", b'"ks_c_5601-1987"'))
+    korean = head.lstrip().startswith(b"<?xml") and any(
+        name in head for name in (b'"euc-kr"', b'"cp949"', b"'euc-kr'", b'"ks_c_5601-1987"')
+    )
     return Encoding("cp949", 0, "XML 선언에 적힌 인코딩입니다.") if korean else None

@@ -103,7 +103,7 @@ def find_format(
 def _inside(path: Path, id: str) -> str:
     """A compressed OSM extract is named as such."""
     try:
-        with (bz2.open(path) if id == "bz2" else gzip.open(path)) as file:
+        with bz2.open(path) if id == "bz2" else gzip.open(path) as file:
             start = file.read(4096)
     except (OSError, EOFError, ValueError):
         raise InputError(f"`{path.name}`의 압축이 깨졌습니다. 파일을 다시 받으십시오.") from None

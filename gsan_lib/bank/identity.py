@@ -79,8 +79,10 @@ def from_wkb(
 # %% ../../notebooks/lib/bank/identity.ipynb #74f25986
 def _kind(column: pd.Series) -> str:
     """The canonical type of a column, or '' where only its cells can tell."""
-    kind = "wkb" if isinstance(column.dtype, gpd.array.GeometryDtype) else {"i": "int64", "u": "int64", "f": "float64", "b": "bool", "M": "timestamp"}.get(
-        getattr(column.dtype, "kind", "O"), ""
+    kind = (
+        "wkb"
+        if isinstance(column.dtype, gpd.array.GeometryDtype)
+        else {"i": "int64", "u": "int64", "f": "float64", "b": "bool", "M": "timestamp"}.get(getattr(column.dtype, "kind", "O"), "")
     )
     return "text" if not kind and (isinstance(column.dtype, pd.StringDtype | pd.CategoricalDtype) or column.isna().all()) else kind
 

@@ -64,7 +64,10 @@ class Inspection:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        plain = {name: getattr(self, name) for name in ("format", "title", "readable", "sentence", "rows", "rows_set_aside", "kind", "crs", "decisions")}
+        plain = {
+            name: getattr(self, name)
+            for name in ("format", "title", "readable", "sentence", "rows", "rows_set_aside", "kind", "crs", "decisions")
+        }
         listed = {name: list(getattr(self, name)) for name in ("coordinates", "problems", "standards")}
         made = {name: [item.to_dict() for item in getattr(self, name)] for name in ("columns", "repairs")}
         return {"file": self.path.name, "bytes": self.path.stat().st_size, **plain, **made, **listed}
@@ -162,7 +165,12 @@ def _geometry_place(frame: gpd.GeoDataFrame, crs: str | None) -> dict[str, Any]:
     middle = ((bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2)
     kinds = sorted(str(kind) for kind in frame.geom_type.dropna().unique())
     fitting = [crs] if crs else plausible_crs(*middle) if np.isfinite(bounds).all() else []
-    return {"geometry": kinds, "points": int(frame.geometry.notna().sum()), "extent": bounds if np.isfinite(bounds).all() else None, "crs": fitting}
+    return {
+        "geometry": kinds,
+        "points": int(frame.geometry.notna().sum()),
+        "extent": bounds if np.isfinite(bounds).all() else None,
+        "crs": fitting,
+    }
 
 # %% ../../notebooks/lib/bank/inspection.ipynb #385818db
 def _describe(path: Path, format: str) -> str:
@@ -204,7 +212,8 @@ def _graph(path: Path) -> str:
 # %% ../../notebooks/lib/bank/inspection.ipynb #14b54de9
 def inspect(
     path: str | Path,
-    candidates: Callable[[list[str]], Iterable[Any]] | None = None,  # columns -> matches with id, title_ko, score; the bank's standards by default
+    candidates: Callable[[list[str]], Iterable[Any]]
+    | None = None,  # columns -> matches with id, title_ko, score; the bank's standards by default
     **hints: Any,  # as for `open_table`
 ) -> Inspection:
     """What is in a file. Raises InputError, in one sentence, for a file that cannot be read."""
@@ -268,7 +277,10 @@ def _lines(found: Inspection) -> list[str]:
     for place in found.coordinates:
         what = f"{place['x']}, {place['y']}" if "x" in place else f"도형({', '.join(place['geometry'])})"
         extent = ", ".join(f"{bound:,.6g}" for bound in place.get("extent") or [])
-        lines += ["", f"좌표: {what} | 점 {place['points']:,}개 | 범위 {extent or '없음'} | 가능한 좌표계 {', '.join(place['crs']) or '없음'}"]
+        lines += [
+            "",
+            f"좌표: {what} | 점 {place['points']:,}개 | 범위 {extent or '없음'} | 가능한 좌표계 {', '.join(place['crs']) or '없음'}",
+        ]
     told = [*(repair.message for repair in found.repairs), *found.problems]
     if found.rows_set_aside:
         told.append(f"열에 맞출 수 없어 제쳐 둔 행이 {found.rows_set_aside:,}개 있습니다.")

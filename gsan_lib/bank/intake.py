@@ -95,7 +95,9 @@ def belongs(
     """Which rows the register claims. Raises DataError where it names a field that the data do not have."""
     unknown = [name for name in (*source.only, *source.beginning, *source.place.by) if name not in frame]
     if unknown:
-        raise DataError(f"`{source.id}`: 등록부의 `only`·`beginning`·`place.by`가 없는 열을 말합니다: {some(unknown)}. 있는 열: {some(frame.columns, 12)}.")
+        raise DataError(
+            f"`{source.id}`: 등록부의 `only`·`beginning`·`place.by`가 없는 열을 말합니다: {some(unknown)}. 있는 열: {some(frame.columns, 12)}."
+        )
     ours = _carries(frame, source.only)
     for name, values in source.beginning.items():
         ours &= frame[name].astype("str").str.startswith(values).fillna(False).to_numpy(dtype=bool)
@@ -129,7 +131,9 @@ class Steps:
         self.broken: list[str] = []  # what breaks the standard's contract
         self.kept = 0  # rows of the file that are in the snapshot
         if taken := sorted({"place", "geometry", "source_row"} & set(self.standard.names)):
-            raise DataError(f"표준 `{self.standard.id}`의 {', '.join(f'`{name}`' for name in taken)}은(는) 뱅크가 쓰는 이름입니다. 다른 이름을 쓰십시오.")
+            raise DataError(
+                f"표준 `{self.standard.id}`의 {', '.join(f'`{name}`' for name in taken)}은(는) 뱅크가 쓰는 이름입니다. 다른 이름을 쓰십시오."
+            )
         self._kept_rows: set[int] = set()  # by number, where a reshape makes several rows of one
         self._laid: set[tuple[int, str]] = set()
 
@@ -175,7 +179,9 @@ class Steps:
         if self.standard.reshape:
             kept, laid = len(self._kept_rows), len({row for row, _ in self._laid} - self._kept_rows)
         if read != kept + laid:
-            raise DataError(f"`{self.order.source.id}`: 읽은 {read:,}행 ≠ 남긴 {kept:,}행 + 제쳐 둔 {laid:,}행. gsan의 잘못이니 이 파일과 함께 알려 주십시오.")
+            raise DataError(
+                f"`{self.order.source.id}`: 읽은 {read:,}행 ≠ 남긴 {kept:,}행 + 제쳐 둔 {laid:,}행. gsan의 잘못이니 이 파일과 함께 알려 주십시오."
+            )
         return kept
 
     def _codes(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -206,7 +212,9 @@ class Steps:
     def _locate(self, frame: pd.DataFrame) -> gpd.GeoDataFrame:
         """The rows that have a position (or need none), in EPSG:5179."""
         if frame.empty and self.finding is None:
-            return gpd.GeoDataFrame(frame.drop(columns="geometry", errors="ignore"), geometry=gpd.GeoSeries([], index=frame.index, crs=WORK_CRS))
+            return gpd.GeoDataFrame(
+                frame.drop(columns="geometry", errors="ignore"), geometry=gpd.GeoSeries([], index=frame.index, crs=WORK_CRS)
+            )
         without = "set_aside" if self.order.source.place.position == "required" else "keep"
         frame = gpd.GeoDataFrame(frame, geometry="geometry") if "geometry" in frame else frame
         finding = self._find(frame)
@@ -261,7 +269,13 @@ class Steps:
         known = frame["dong_code"].isin(ground.dongs["dong_code"])
         wrong = frame[known & (frame["dong_code"] != frame["dong_code_found"])]
         if len(wrong):
-            told = some((f"{code} → {found if isinstance(found, str) else '밖'}" for code, found in zip(wrong["dong_code"], wrong["dong_code_found"], strict=True)), 6)
+            told = some(
+                (
+                    f"{code} → {found if isinstance(found, str) else '밖'}"
+                    for code, found in zip(wrong["dong_code"], wrong["dong_code_found"], strict=True)
+                ),
+                6,
+            )
             self.problems.append(f"{len(wrong)}개 행은 `dong_code`가 말하는 동이 아닌 곳에 점이 있습니다: {told}.")
 
     def _areas(self, frame: pd.DataFrame) -> gpd.GeoDataFrame:
@@ -297,7 +311,16 @@ def recipe(
 ) -> str:  # 64 hexadecimal digits
     """Digest of everything that a snapshot depends on."""
     ground = order.ground.sha256 if order.ground else ""
-    parts = [raw_sha256, repr(order.source), repr(order.edition), repr(order.standard), ground, sorted(order.names.items()), order.simulated, _code()]
+    parts = [
+        raw_sha256,
+        repr(order.source),
+        repr(order.edition),
+        repr(order.standard),
+        ground,
+        sorted(order.names.items()),
+        order.simulated,
+        _code(),
+    ]
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False, default=str).encode()).hexdigest()
 
 # %% ../../notebooks/lib/bank/intake.ipynb #f6108ac7
@@ -309,10 +332,20 @@ def _told(order: Order, steps: Steps, kept: int, watch: quality.Watch, raw_sha25
     found = [one.to_dict() for one in quality.findings(report, key=standard.key, titles=titles, polygons=standard.geometry == "polygon")]
     found += [{"code": "contract", "count": 0, "sentence": problem} for problem in [*steps.problems, *steps.broken]]
     if edition.sha256 and raw_sha256 != edition.sha256:
-        found.insert(0, {"code": "raw_changed", "count": 0, "sentence": f"원본 `{edition.file}`이(가) 등록부에 적힌 것과 다릅니다(sha256 {raw_sha256[:12]}…). 새 판이면 등록부의 sha256과 as_of를 고치십시오."})
+        found.insert(
+            0,
+            {
+                "code": "raw_changed",
+                "count": 0,
+                "sentence": f"원본 `{edition.file}`이(가) 등록부에 적힌 것과 다릅니다(sha256 {raw_sha256[:12]}…). 새 판이면 등록부의 sha256과 as_of를 고치십시오.",
+            },
+        )
     repairs = [repair.to_dict() for repair in [*steps.table.repairs, *steps.repairs.list()]]
     inside = report["place"].get("inside", 0) if report["place"] else kept
-    about = {name: getattr(source, name) for name in ("title_ko", "title_en", "standard", "publisher", "portal_id", "licence", "attribution", "url", "access", "note")}
+    about = {
+        name: getattr(source, name)
+        for name in ("title_ko", "title_en", "standard", "publisher", "portal_id", "licence", "attribution", "url", "access", "note")
+    }
     return about | {
         "source": f"{source.publisher} {source.portal_id}".strip(),
         "simulated": order.simulated,
@@ -334,7 +367,12 @@ def _told(order: Order, steps: Steps, kept: int, watch: quality.Watch, raw_sha25
         "fields": {one.name: {"title": one.title, "unit": one.unit, "type": one.type} for one in standard.fields},
         "quality": report,
         "findings": found,
-        "lineage": {"raw": edition.file, "raw_sha256": raw_sha256, "gsan": __version__, "ground": order.ground.sha256 if order.ground else None},
+        "lineage": {
+            "raw": edition.file,
+            "raw_sha256": raw_sha256,
+            "gsan": __version__,
+            "ground": order.ground.sha256 if order.ground else None,
+        },
     }
 
 # %% ../../notebooks/lib/bank/intake.ipynb #b73a7656
@@ -351,7 +389,11 @@ def take_in(
     standard = order.standard
     contract = replace(standard, key=())  # repeated keys are counted over the whole file, not chunk by chunk
     watch = quality.Watch(standard.key, _added(standard))
-    with Writer(order.source.id, crs=WORK_CRS if order.has_geometry else None, bank=order.bank) as writer, ThreadPoolExecutor(1) as beside, _no_collection():
+    with (
+        Writer(order.source.id, crs=WORK_CRS if order.has_geometry else None, bank=order.bank) as writer,
+        ThreadPoolExecutor(1) as beside,
+        _no_collection(),
+    ):
         steps = Steps(order, table, writer)
         waiting: Future[None] | None = None
         for chunk in table.chunks():

@@ -22,7 +22,27 @@ __all__ = ['SYSTEMS', 'code_system', 'Crosswalk', 'crosswalk', 'plain_name', 'Co
 
 # %% ../../notebooks/lib/bank/keys.ipynb #75766a81
 SYSTEMS = ("MOIS", "KOSTAT", "HIRA")
-_MOIS_SIDO = {"11", "26", "27", "28", "29", "30", "31", "36", "41", "42", "43", "44", "45", "46", "47", "48", "50", "51", "52"}  # 51, 52: since 2023-24
+_MOIS_SIDO = {
+    "11",
+    "26",
+    "27",
+    "28",
+    "29",
+    "30",
+    "31",
+    "36",
+    "41",
+    "42",
+    "43",
+    "44",
+    "45",
+    "46",
+    "47",
+    "48",
+    "50",
+    "51",
+    "52",
+}  # 51, 52: since 2023-24
 _KOSTAT_SIDO = {"11", "21", "22", "23", "24", "25", "26", "29", "31", "32", "33", "34", "35", "36", "37", "38", "39"}
 
 
@@ -36,7 +56,9 @@ def code_system(
     possible = [one for one in SYSTEMS if _could_be(code, one) and (not known or one not in known or code in known[one])]
     if system is not None:
         if system not in SYSTEMS or system not in possible:
-            raise DataError(f"`{code}`은(는) `{system}` 코드일 수 없습니다(가능: {', '.join(possible) or '없음'}). 코드와 체계를 확인하십시오.")
+            raise DataError(
+                f"`{code}`은(는) `{system}` 코드일 수 없습니다(가능: {', '.join(possible) or '없음'}). 코드와 체계를 확인하십시오."
+            )
         return system
     if len(possible) > 1:
         raise DataError(f"`{code}`은(는) {'와 '.join(possible)} 두 체계에서 서로 다른 곳입니다. `system`에 어느 체계인지 적으십시오.")
@@ -80,10 +102,18 @@ def crosswalk(
     """The crosswalk that an edition carries. Raises DataError where a code stands twice."""
     pairs = areas[["dong_code", "kostat_code"]].dropna().drop_duplicates()
     pairs = pairs.assign(kostat_code=pairs["kostat_code"].str.slice(0, 7))
-    problems = [f"`{column}` {some(twice)}이(가) 두 번 나옵니다" for column in ("dong_code", "kostat_code") if len(twice := pairs[column][pairs[column].duplicated()])]
+    problems = [
+        f"`{column}` {some(twice)}이(가) 두 번 나옵니다"
+        for column in ("dong_code", "kostat_code")
+        if len(twice := pairs[column][pairs[column].duplicated()])
+    ]
     if problems:
         raise DataError(f"대응표가 일대일이 아닙니다: {'; '.join(problems)}. 경계 자료를 확인하십시오.", problems)
-    return Crosswalk(edition, dict(zip(pairs["dong_code"], pairs["kostat_code"], strict=True)), dict(zip(pairs["kostat_code"], pairs["dong_code"], strict=True)))
+    return Crosswalk(
+        edition,
+        dict(zip(pairs["dong_code"], pairs["kostat_code"], strict=True)),
+        dict(zip(pairs["kostat_code"], pairs["dong_code"], strict=True)),
+    )
 
 # %% ../../notebooks/lib/bank/keys.ipynb #ceeaff6a
 def plain_name(name: object) -> str:
@@ -114,8 +144,26 @@ def compare_names(
     told = {code for pair in swaps for code in pair}
     for code, (name, other) in wrong.items():
         if code not in told:
-            found.append(Conflict("differs", (code,), (name,), (other,), f"코드 {code}의 이름이 경계에는 `{name}`, 주민등록에는 `{other}`입니다. 어느 쪽이 옳은지 확인하십시오."))
-    found += [Conflict("missing", (code,), (mine[code],), (), f"경계의 코드 {code}(`{mine[code]}`)이(가) 주민등록 표에 없습니다. 두 자료의 기준일을 확인하십시오.") for code in mine if code not in theirs]
+            found.append(
+                Conflict(
+                    "differs",
+                    (code,),
+                    (name,),
+                    (other,),
+                    f"코드 {code}의 이름이 경계에는 `{name}`, 주민등록에는 `{other}`입니다. 어느 쪽이 옳은지 확인하십시오.",
+                )
+            )
+    found += [
+        Conflict(
+            "missing",
+            (code,),
+            (mine[code],),
+            (),
+            f"경계의 코드 {code}(`{mine[code]}`)이(가) 주민등록 표에 없습니다. 두 자료의 기준일을 확인하십시오.",
+        )
+        for code in mine
+        if code not in theirs
+    ]
     return found
 
 # %% ../../notebooks/lib/bank/keys.ipynb #980b66ce
@@ -124,7 +172,9 @@ def _pairs(wrong: Mapping[str, tuple[str, str]]) -> Iterable[tuple[str, str]]:
     codes = sorted(wrong)
     for place, first in enumerate(codes):
         for second in codes[place + 1 :]:
-            crossed = plain_name(wrong[first][0]) == plain_name(wrong[second][1]) and plain_name(wrong[second][0]) == plain_name(wrong[first][1])
+            crossed = plain_name(wrong[first][0]) == plain_name(wrong[second][1]) and plain_name(wrong[second][0]) == plain_name(
+                wrong[first][1]
+            )
             if crossed and first[:5] == second[:5]:
                 yield first, second
 
@@ -161,5 +211,9 @@ def mend_swapped(
             continue
         for column in columns:
             result.loc[first[0], column], result.loc[second[0], column] = frame.loc[second[0], column], frame.loc[first[0], column]
-        repairs.add(f"swapped_codes:{'-'.join(one.codes)}", f"{one.message} 주민등록의 코드로 바로잡았습니다({{count}}개 행).", [first[0], second[0]])
+        repairs.add(
+            f"swapped_codes:{'-'.join(one.codes)}",
+            f"{one.message} 주민등록의 코드로 바로잡았습니다({{count}}개 행).",
+            [first[0], second[0]],
+        )
     return Mended(result, repairs.list())

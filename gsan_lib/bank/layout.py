@@ -65,7 +65,9 @@ def _skipped(rows: Sequence[Row]) -> int:
 def _note(row: Row) -> bool:
     """A row that only dates or explains: `2018.12.31. ... (단위 : 세대, 명)`."""
     cells = [cell.strip() for cell in row if cell.strip()]
-    return 0 < len(cells) < len(row) and all(cell.startswith(("(단위", "단위", "※", "*", "주)")) or re.fullmatch(r"\(?\d{4}[.년-].*", cell) for cell in cells)
+    return 0 < len(cells) < len(row) and all(
+        cell.startswith(("(단위", "단위", "※", "*", "주)")) or re.fullmatch(r"\(?\d{4}[.년-].*", cell) for cell in cells
+    )
 
 # %% ../../notebooks/lib/bank/layout.ipynb #42c7492c
 def _groups(row: Row, parents: Row | None = None) -> list[int]:
@@ -92,7 +94,11 @@ def _continues(header: Sequence[Row], row: Row) -> bool:
     if any(row[position].strip() not in ("", above[position].strip()) for position in alone if position < len(row)):
         return False
     blank_below = [position for position, cell in enumerate(row) if cell.strip() and not any(level[position].strip() for level in header)]
-    repeated = [position for position, owner in enumerate(_groups(above)) if owner >= 0 and spans[owner] > 1 and position < len(row) and row[position].strip()]
+    repeated = [
+        position
+        for position, owner in enumerate(_groups(above))
+        if owner >= 0 and spans[owner] > 1 and position < len(row) and row[position].strip()
+    ]
     return bool(blank_below) or len(repeated) > 1
 
 # %% ../../notebooks/lib/bank/layout.ipynb #7e877f00
@@ -128,7 +134,11 @@ def unique_names(
 ) -> list[str]:
     """Names with blanks trimmed, unnamed columns called `열N` (N = position), repeated ones numbered `_2`, `_3`."""
     trimmed = [name.strip().lstrip("\ufeff") for name in names]
-    repairs.add("header_blanks", "머리글 {count}칸의 앞뒤 빈칸을 지웠습니다.", count=sum(old != new for old, new in zip(names, trimmed, strict=True)))
+    repairs.add(
+        "header_blanks",
+        "머리글 {count}칸의 앞뒤 빈칸을 지웠습니다.",
+        count=sum(old != new for old, new in zip(names, trimmed, strict=True)),
+    )
     repairs.add("header_unnamed", "이름 없는 열 {count}개에 자리 번호로 이름(`열N`)을 붙였습니다.", count=sum(not name for name in trimmed))
     published, unique = set(trimmed), []
     for position, name in enumerate(trimmed, 1):

@@ -103,7 +103,11 @@ def locate(
         raise InputError(f"`without`은(는) keep이나 set_aside여야 하는데 `{without}`이(가) 왔습니다. 등록부를 고치십시오.")
     repairs = Repairs() if repairs is None else repairs
     easting, northing, reasons = _shapes(chunk, finding) if finding.x is None else _cells(chunk, finding, repairs)
-    geometry = chunk.geometry.set_crs(finding.crs, allow_override=True).to_crs(WORK_CRS) if finding.x is None else _points(easting, northing, chunk.index)
+    geometry = (
+        chunk.geometry.set_crs(finding.crs, allow_override=True).to_crs(WORK_CRS)
+        if finding.x is None
+        else _points(easting, northing, chunk.index)
+    )
     far = _far(easting, northing, finding, outline, reach_m) & (reasons == "")
     reasons[far] = "out_of_place"
     aside = SetAside()
@@ -114,7 +118,9 @@ def locate(
         aside.add_frame(chunk[laid & (reasons == reason)], str(reason), _SAID[str(reason)])
     if without == "keep":
         for reason in ("no_coordinates", "placeholder"):
-            repairs.add(f"kept_without_position:{reason}", _SAID[reason][:-1] + " {count}개: 위치 없이 두었습니다.", chunk.index[reasons == reason])
+            repairs.add(
+                f"kept_without_position:{reason}", _SAID[reason][:-1] + " {count}개: 위치 없이 두었습니다.", chunk.index[reasons == reason]
+            )
     return Located(geometry[~laid], repairs.list(), aside)
 
 # %% ../../notebooks/lib/bank/positions.ipynb #6b0b5de6
@@ -128,7 +134,9 @@ def _cells(chunk: pd.DataFrame, finding: CrsFinding, repairs: Repairs) -> tuple[
     """Eastings, northings and the reason why a row has none (empty text where it has)."""
     missing = [name for name in (finding.x, finding.y) if name not in chunk]
     if missing:
-        raise InputError(f"좌표 열 {', '.join(f'`{name}`' for name in missing)}이(가) 이 부분에 없습니다. 파일의 열이 도중에 바뀌었는지 확인하십시오.")
+        raise InputError(
+            f"좌표 열 {', '.join(f'`{name}`' for name in missing)}이(가) 이 부분에 없습니다. 파일의 열이 도중에 바뀌었는지 확인하십시오."
+        )
     x, y = (number(chunk[name]).values.to_numpy(copy=True) for name in (finding.x, finding.y))
     reasons = np.full(len(chunk), "", dtype=object)
     reasons[~(np.isfinite(x) & np.isfinite(y))] = "no_coordinates"
@@ -173,7 +181,28 @@ def _far(easting: np.ndarray, northing: np.ndarray, finding: CrsFinding, outline
     return outside
 
 # %% ../../notebooks/lib/bank/positions.ipynb #64c71e13
-_PROVINCES = ("서울", "부산", "대구", "인천", "광주", "대전", "울산", "세종", "경기", "강원", "충청", "충북", "충남", "전라", "전북", "전남", "경상", "경북", "경남", "제주")
+_PROVINCES = (
+    "서울",
+    "부산",
+    "대구",
+    "인천",
+    "광주",
+    "대전",
+    "울산",
+    "세종",
+    "경기",
+    "강원",
+    "충청",
+    "충북",
+    "충남",
+    "전라",
+    "전북",
+    "전남",
+    "경상",
+    "경북",
+    "경남",
+    "제주",
+)
 
 
 def address_conflict(

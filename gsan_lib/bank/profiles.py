@@ -139,7 +139,11 @@ def _is_code(given: pa.Array, name: str) -> bool:
 def _problems(raw: pa.Array, given: pa.Array, kind: str, share: float) -> dict[str, int]:
     """Cells of a column by kind of damage."""
     numeric = kind in ("integer", "number")
-    found = {damage: _count(given, pattern) for damage, pattern in DAMAGE.items() if not (kind in ("number", "wkt") and damage in ("resident", "mobile"))}
+    found = {
+        damage: _count(given, pattern)
+        for damage, pattern in DAMAGE.items()
+        if not (kind in ("number", "wkt") and damage in ("resident", "mobile"))
+    }
     if found["excel_date"] > len(given) / 2:
         found["excel_date"] = 0  # a column of such dates means them
     if numeric:

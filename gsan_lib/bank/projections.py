@@ -45,7 +45,9 @@ class CrsFinding:
     def to_dict(self) -> dict[str, Any]:
         """For a manifest."""
         return {name: getattr(self, name) for name in ("crs", "x", "y", "swapped", "unit", "how")} | {
-            "transformation": transformation(self.crs), "evidence": self.evidence, "placeholders": [list(point) for point in self.placeholders],
+            "transformation": transformation(self.crs),
+            "evidence": self.evidence,
+            "placeholders": [list(point) for point in self.placeholders],
         }
 
 # %% ../../notebooks/lib/bank/projections.ipynb #7c5aa17c

@@ -68,7 +68,11 @@ def _marks(array: pa.Array) -> np.ndarray:
         marks = cells.view("u8").copy() if cells.dtype.itemsize == 8 else cells.astype("u8")
     elif pa.types.is_large_string(array.type) and len(array.slice(0, _PROBE).unique()) < min(len(array), _PROBE) / 2:
         encoded = array.dictionary_encode()
-        marks = _text_marks(encoded.dictionary)[pc.fill_null(encoded.indices, 0).to_numpy(zero_copy_only=False)] if len(encoded.dictionary) else np.zeros(len(array), dtype="u8")
+        marks = (
+            _text_marks(encoded.dictionary)[pc.fill_null(encoded.indices, 0).to_numpy(zero_copy_only=False)]
+            if len(encoded.dictionary)
+            else np.zeros(len(array), dtype="u8")
+        )
     else:
         marks = _text_marks(array)
     if array.null_count:
@@ -203,14 +207,30 @@ class Watch:
         return {
             "rows": self.rows,
             "filled": dict(self.filled),
-            "constant": {name: str(value).removesuffix(" 00:00:00") for name, value in self.only.items() if self.rows > 1 and self.filled[name] == self.rows},
+            "constant": {
+                name: str(value).removesuffix(" 00:00:00")
+                for name, value in self.only.items()
+                if self.rows > 1 and self.filled[name] == self.rows
+            },
             "repeated": {what: repeats.count() for what, repeats in self._repeats.items()},
             "place": dict(sorted(self.place.items())),
         }
 
 # %% ../../notebooks/lib/bank/quality.ipynb #58ca7fed
 SPARSE = 0.5  # below this share of filled cells a column is called sparse
-PLAIN = {"sido", "sigungu", "sigungu_code", "kostat_sigungu", "month", "data_date", "manager", "provider", "provider_code", "base_year", "operator"}  # may well be alike
+PLAIN = {
+    "sido",
+    "sigungu",
+    "sigungu_code",
+    "kostat_sigungu",
+    "month",
+    "data_date",
+    "manager",
+    "provider",
+    "provider_code",
+    "base_year",
+    "operator",
+}  # may well be alike
 
 
 def findings(
@@ -236,15 +256,27 @@ def findings(
     constant = [(column, value) for column, value in report["constant"].items() if column in titles and column not in PLAIN]
     if constant:
         told = some((f"{name(column)}={value}" for column, value in constant), 8)
-        found.append(Finding("constant_columns", len(constant), f"{len(constant)}개 열은 {rows:,}행 모두 같은 값이라 판단에 쓸 수 없습니다: {told}."))
+        found.append(
+            Finding("constant_columns", len(constant), f"{len(constant)}개 열은 {rows:,}행 모두 같은 값이라 판단에 쓸 수 없습니다: {told}.")
+        )
     repeated = report["repeated"]
     if repeated["rows"]:
-        found.append(Finding("repeated_rows", repeated["rows"], f"앞의 행과 모든 칸이 같은 행이 {repeated['rows']:,}개 있습니다. 지우지 않았습니다."))
+        found.append(
+            Finding("repeated_rows", repeated["rows"], f"앞의 행과 모든 칸이 같은 행이 {repeated['rows']:,}개 있습니다. 지우지 않았습니다.")
+        )
     if repeated["keys"]:
         told = ", ".join(map(name, key))
-        found.append(Finding("repeated_keys", repeated["keys"], f"{told}이(가) 앞의 행과 같은 행이 {repeated['keys']:,}개 있습니다. 지우지 않았습니다."))
+        found.append(
+            Finding(
+                "repeated_keys", repeated["keys"], f"{told}이(가) 앞의 행과 같은 행이 {repeated['keys']:,}개 있습니다. 지우지 않았습니다."
+            )
+        )
     if repeated["points"] and not polygons:
-        found.append(Finding("repeated_points", repeated["points"], f"앞의 행과 좌표가 같은 행이 {repeated['points']:,}개 있습니다. 지우지 않았습니다."))
+        found.append(
+            Finding(
+                "repeated_points", repeated["points"], f"앞의 행과 좌표가 같은 행이 {repeated['points']:,}개 있습니다. 지우지 않았습니다."
+            )
+        )
     if margin := report["place"].get("margin"):
         found.append(Finding("margin", margin, f"{rows:,}행 가운데 {margin:,}행은 지자체 밖의 여유 구역에 있습니다(`place`=margin)."))
     return found

@@ -56,7 +56,15 @@ def open_table(
     fill_down: bool | None = None,  # labels written once for many rows: fill or leave them
 ) -> Table:
     """Any readable file as a table. Raises InputError for a file that is no table, UsageError for a hint that its format does not know."""
-    hints = {"sheet": sheet, "layer": layer, "encoding": encoding, "delimiter": delimiter, "header_rows": header_rows, "skip_rows": skip_rows, "fill_down": fill_down}
+    hints = {
+        "sheet": sheet,
+        "layer": layer,
+        "encoding": encoding,
+        "delimiter": delimiter,
+        "header_rows": header_rows,
+        "skip_rows": skip_rows,
+        "fill_down": fill_down,
+    }
     given = {name: value for name, value in hints.items() if value is not None}
     file = checked_file(path)
     format = find_format(file)
@@ -66,14 +74,18 @@ def open_table(
         return _member(file, given)
     opener, known = _OPENERS[format.id]
     if unknown := given.keys() - known:
-        raise UsageError(f"`{file.name}`은(는) {format.title}이라 {', '.join(f'`{name}`' for name in sorted(unknown))} 설정을 쓸 수 없습니다. 등록부에서 지우십시오.")
+        raise UsageError(
+            f"`{file.name}`은(는) {format.title}이라 {', '.join(f'`{name}`' for name in sorted(unknown))} 설정을 쓸 수 없습니다. 등록부에서 지우십시오."
+        )
     return opener(file, **given)
 
 
 def _member(path: Path, hints: dict[str, Any]) -> Table:
     """The only file of an archive, or the one that `layer` names, opened as what it is."""
     with zipfile.ZipFile(path) as archive:
-        members = {member_name(info): info for info in archive.infolist() if not info.is_dir() and not info.filename.startswith("__MACOSX/")}
+        members = {
+            member_name(info): info for info in archive.infolist() if not info.is_dir() and not info.filename.startswith("__MACOSX/")
+        }
     wanted = hints.pop("layer", None)
     if wanted is None and len(members) > 1:
         raise InputError(f"`{path.name}`에 파일이 {len(members)}개({some(members, 10)}) 들어 있습니다. `layer=`로 하나를 지정하십시오.")

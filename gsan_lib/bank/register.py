@@ -30,7 +30,9 @@ class Place:
     neighbour: bool = False  # True: a neighbour's own list, of which no row is expected inside
     position: str = "required"  # required: rows without one are set aside | optional: they are kept without geometry | none: the file has no coordinates
     crs: str | None = None  # what the publisher says of the coordinates, a hint that is tested
-    by: dict[str, list[str]] = field(default_factory=dict)  # field -> values by which the publisher says that a row is this municipality's; they overrule the outline
+    by: dict[str, list[str]] = field(
+        default_factory=dict
+    )  # field -> values by which the publisher says that a row is this municipality's; they overrule the outline
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,9 @@ def _edition_problems(name: str, edition: Any) -> Iterator[str]:
         yield f"`{name}`: `as_of`는 `2020-12-31` 꼴의 날짜여야 하는데 `{edition['as_of']}`이(가) 왔습니다"
     if edition.get("sha256") and not re.fullmatch(r"[0-9a-f]{64}", str(edition["sha256"])):
         yield f"`{name}`: `sha256`은 16진수 64자여야 하는데 {len(str(edition['sha256']))}자가 왔습니다"
-    yield from (f"`{name}`: `{key}`는 `이름: 값`들이어야 합니다" for key in ("reader", "columns") if not isinstance(edition.get(key) or {}, dict))
+    yield from (
+        f"`{name}`: `{key}`는 `이름: 값`들이어야 합니다" for key in ("reader", "columns") if not isinstance(edition.get(key) or {}, dict)
+    )
 
 # %% ../../notebooks/lib/bank/register.ipynb #588deecd
 def _editions(entry: dict[str, Any]) -> list[Any]:
@@ -150,10 +154,15 @@ def _editions(entry: dict[str, Any]) -> list[Any]:
 def _source(municipality: str, name: str, entry: dict[str, Any]) -> Source:
     """An entry that was found in order."""
     editions = [
-        Edition(**{key: value for key, value in each.items() if value is not None} | {"as_of": None if each.get("as_of") is None else str(each["as_of"])})
+        Edition(
+            **{key: value for key, value in each.items() if value is not None}
+            | {"as_of": None if each.get("as_of") is None else str(each["as_of"])}
+        )
         for each in _editions(entry)
     ]
-    plain = {key: value for key, value in entry.items() if key not in (*_EDITION, "editions", "place", "only", "beginning") and value is not None}
+    plain = {
+        key: value for key, value in entry.items() if key not in (*_EDITION, "editions", "place", "only", "beginning") and value is not None
+    }
     only, beginning = ({name: tuple(map(str, values)) for name, values in entry.get(key, {}).items()} for key in ("only", "beginning"))
     return Source(
         municipality=municipality,
@@ -179,7 +188,9 @@ def parse(
         datasets = {}
     for name, entry in datasets.items():
         problems += list(_entry_problems(name, entry))
-        problems += [problem for edition in (_editions(entry) if isinstance(entry, dict) else []) for problem in _edition_problems(name, edition)]
+        problems += [
+            problem for edition in (_editions(entry) if isinstance(entry, dict) else []) for problem in _edition_problems(name, edition)
+        ]
     if problems:
         raise DataError(f"`{where}`에 문제가 {len(problems)}건 있습니다: {'; '.join(problems)}. 고친 뒤 다시 실행하십시오.", problems)
     return {name: _source(municipality, name, entry) for name, entry in datasets.items()}

@@ -99,18 +99,26 @@ def age_bands(
 def _check_totals(split: Reshaped, columns: list[str], matches: list[re.Match[str]]) -> None:
     """Count the rows whose bands do not add up to the total that stands beside them."""
     for sex in _SEX:
-        named = [column for column in split.frame if str(column).strip().endswith((f"_{sex}_총인구수", "총인구수" if sex == "계" else "\0"))]
+        named = [
+            column for column in split.frame if str(column).strip().endswith((f"_{sex}_총인구수", "총인구수" if sex == "계" else "\0"))
+        ]
         mine = [column for column, match in zip(columns, matches, strict=True) if match[3] == sex]
         if named and mine:
             off = sum((number(split.frame[column]).values for column in mine), start=-number(split.frame[named[0]]).values)
-            split.repairs.add(f"total_differs:{sex}", f"{{count}}개 행에서 나이별 수의 합이 총인구수({sex})와 다릅니다. 나이별 수를 믿었습니다.", off.index[off.abs() > 0.5])
+            split.repairs.add(
+                f"total_differs:{sex}",
+                f"{{count}}개 행에서 나이별 수의 합이 총인구수({sex})와 다릅니다. 나이별 수를 믿었습니다.",
+                off.index[off.abs() > 0.5],
+            )
 
 
 def _one_of(frame: pd.DataFrame, names: Sequence[str]) -> str:
     for column in frame.columns:
         if str(column).strip() in names:
             return column
-    raise DataError(f"{', '.join(f'`{name}`' for name in names)} 열이 없고 {', '.join(f'`{column}`' for column in frame.columns[:4])} ... 열이 왔습니다. 표준을 바로 골랐는지 확인하십시오.")
+    raise DataError(
+        f"{', '.join(f'`{name}`' for name in names)} 열이 없고 {', '.join(f'`{column}`' for column in frame.columns[:4])} ... 열이 왔습니다. 표준을 바로 골랐는지 확인하십시오."
+    )
 
 # %% ../../notebooks/lib/bank/reshapes.ipynb #63b3da7a
 def labelled_totals(
@@ -180,16 +188,29 @@ def weekday_ridership(
     names = {column: _STOP[last] for column in frame.columns if (last := str(column).rsplit("_", 1)[-1]) in _STOP}
     days = [day for day in "월화수목금토일" if (day, "승차") in counts and (day, "하차") in counts]
     if not days or "stop_id" not in names.values():
-        raise DataError("`2018_월_승차` 꼴의 요일 열이나 `ID` 열이 없습니다. 머리글이 세 줄인 정류장별 이용인원 파일인지, `header_rows`가 맞는지 확인하십시오.")
+        raise DataError(
+            "`2018_월_승차` 꼴의 요일 열이나 `ID` 열이 없습니다. 머리글이 세 줄인 정류장별 이용인원 파일인지, `header_rows`가 맞는지 확인하십시오."
+        )
     labels = frame[list(names)].rename(columns=names)
     boardings, alightings = ([counts[day, way][0] for day in days] for way in ("승차", "하차"))
-    long = _melt(pd.concat([labels, frame[boardings]], axis=1), boardings, {"year": [counts[day, "승차"][1] for day in days], "weekday": days}, "boardings")
+    long = _melt(
+        pd.concat([labels, frame[boardings]], axis=1),
+        boardings,
+        {"year": [counts[day, "승차"][1] for day in days], "weekday": days},
+        "boardings",
+    )
     long["alightings"] = frame[alightings].to_numpy(dtype=object).ravel()
     repairs = Repairs()
     for day in days:
         if (day, "합계") in counts:
-            off = sum((number(frame[counts[day, way][0]]).values for way in ("승차", "하차")), start=-number(frame[counts[day, "합계"][0]]).values)
-            repairs.add(f"total_differs:{day}", f"{{count}}개 행에서 {day}요일 합계가 승차와 하차의 합과 다릅니다. 합계는 싣지 않았습니다.", off.index[off.abs() > 0.5])
+            off = sum(
+                (number(frame[counts[day, way][0]]).values for way in ("승차", "하차")), start=-number(frame[counts[day, "합계"][0]]).values
+            )
+            repairs.add(
+                f"total_differs:{day}",
+                f"{{count}}개 행에서 {day}요일 합계가 승차와 하차의 합과 다릅니다. 합계는 싣지 않았습니다.",
+                off.index[off.abs() > 0.5],
+            )
     return Reshaped(long, repairs)
 
 # %% ../../notebooks/lib/bank/reshapes.ipynb #e125a2b1
@@ -200,7 +221,9 @@ def stop_pairs(
     latitudes = [column for column in frame.columns if str(column).startswith("위도")]
     longitudes = [column for column in frame.columns if str(column).startswith("경도")]
     if not latitudes or len(latitudes) != len(longitudes):
-        raise DataError(f"`위도`와 `경도` 열이 짝을 이루어야 하는데 {len(latitudes)}개와 {len(longitudes)}개가 왔습니다. 머리글을 확인하십시오.")
+        raise DataError(
+            f"`위도`와 `경도` 열이 짝을 이루어야 하는데 {len(latitudes)}개와 {len(longitudes)}개가 왔습니다. 머리글을 확인하십시오."
+        )
     name = text(frame[_one_of(frame, ["장소명", "정류장명", "정류소명"])])
     parts = [
         pd.DataFrame({"stop_name": name, "position_no": str(place), "위도": text(frame[latitude]), "경도": text(frame[longitude])})
@@ -232,10 +255,15 @@ def influenza_seasons(
         raise DataError(f"첫 절기 `{frame.columns[0]}`이(가) 머리글로 읽혔습니다. 원천 등록부의 `reader`에 `header_rows: 0`을 적으십시오.")
     named = text(frame.iloc[:, 0])
     if not named.str.contains("절기", na=False).any():
-        raise DataError(f"첫 열에 `2014-2015절기` 꼴의 절기가 있어야 하는데 `{named.iloc[0] if len(named) else ''}`이(가) 왔습니다. 파일을 확인하십시오.")
+        raise DataError(
+            f"첫 열에 `2014-2015절기` 꼴의 절기가 있어야 하는데 `{named.iloc[0] if len(named) else ''}`이(가) 왔습니다. 파일을 확인하십시오."
+        )
     weeks = list(frame.columns[1:])
     order = [*range(FIRST_WEEK, LONG_YEAR + 1), *range(1, FIRST_WEEK)]
-    keys: dict[str, list[int | None]] = {"week_no": list(range(1, len(weeks) + 1)), "week": [order[place] if place < len(order) else None for place in range(len(weeks))]}
+    keys: dict[str, list[int | None]] = {
+        "week_no": list(range(1, len(weeks) + 1)),
+        "week": [order[place] if place < len(order) else None for place in range(len(weeks))],
+    }
     season = named.str.replace("절기", "").str.strip()
     long = _melt(frame.assign(season=season).drop(columns=frame.columns[0]), weeks, keys, "cases_per_1000")
     beyond = long["week"].isna() & text(long["cases_per_1000"]).isna()

@@ -122,11 +122,30 @@ def parse_standard(
 
 # %% ../../notebooks/lib/bank/schemas.ipynb #5b55841e
 def _field(content: Mapping[str, Any]) -> Field:
-    plain = {key: content[key] for key in ("name", "type", "title", "description", "unit", "format", "derive", "constraints") if key in content}
-    return Field(**plain, aliases=tuple(content.get("aliases", ())), true=tuple(content.get("trueValues", TRUE)), false=tuple(content.get("falseValues", FALSE)))
+    plain = {
+        key: content[key] for key in ("name", "type", "title", "description", "unit", "format", "derive", "constraints") if key in content
+    }
+    return Field(
+        **plain,
+        aliases=tuple(content.get("aliases", ())),
+        true=tuple(content.get("trueValues", TRUE)),
+        false=tuple(content.get("falseValues", FALSE)),
+    )
 
 # %% ../../notebooks/lib/bank/schemas.ipynb #cab731da
-_KEYS = {"name", "title_ko", "title_en", "geometry", "basis", "fields", "primaryKey", "missingValues", "reshape", "coordinates", "description"}
+_KEYS = {
+    "name",
+    "title_ko",
+    "title_en",
+    "geometry",
+    "basis",
+    "fields",
+    "primaryKey",
+    "missingValues",
+    "reshape",
+    "coordinates",
+    "description",
+}
 _FIELD_KEYS = {"name", "type", "title", "description", "unit", "format", "aliases", "derive", "constraints", "trueValues", "falseValues"}
 _CONSTRAINTS = {"required", "unique", "minimum", "maximum", "pattern", "enum"}
 

@@ -72,7 +72,11 @@ def _xlsx(path: Path) -> list[Sheet]:
     """All sheets of an XLSX file. A formula that was never computed comes as its text and is counted."""
     book = openpyxl.load_workbook(path, data_only=True)
     with zipfile.ZipFile(path) as archive:
-        computed = any(b"<f>" in archive.read(name) or b"<f " in archive.read(name) for name in archive.namelist() if name.startswith("xl/worksheets/sheet"))
+        computed = any(
+            b"<f>" in archive.read(name) or b"<f " in archive.read(name)
+            for name in archive.namelist()
+            if name.startswith("xl/worksheets/sheet")
+        )
     formulas = openpyxl.load_workbook(path) if computed else None
     sheets = []
     for page in book.worksheets:
@@ -120,7 +124,11 @@ def read_sheets(
             warnings.simplefilter("ignore")  # openpyxl warns of styles, which are of no use here
             return reader(path)
     except Exception as error:  # a damaged workbook fails anywhere in two libraries, with any exception
-        locked = "암호가 걸려 있습니다. 암호를 풀고" if "encrypt" in str(error).lower() else f"엑셀 파일로 읽을 수 없습니다({type(error).__name__}). 엑셀에서 열어"
+        locked = (
+            "암호가 걸려 있습니다. 암호를 풀고"
+            if "encrypt" in str(error).lower()
+            else f"엑셀 파일로 읽을 수 없습니다({type(error).__name__}). 엑셀에서 열어"
+        )
         raise InputError(f"`{path.name}`은(는) {locked} 다시 저장하십시오.") from error
 
 # %% ../../notebooks/lib/bank/sheets.ipynb #7b2d152d

@@ -44,9 +44,13 @@ def writing(
         yield
     except OSError as error:
         if error.errno in _FULL:
-            raise StoreError(f"`{where}`에 쓰다가 디스크가 가득 찼습니다. 쓰다 만 것은 지웠습니다. 자리를 비우고 다시 실행하십시오.") from error
+            raise StoreError(
+                f"`{where}`에 쓰다가 디스크가 가득 찼습니다. 쓰다 만 것은 지웠습니다. 자리를 비우고 다시 실행하십시오."
+            ) from error
         if error.errno in _FORBIDDEN:
-            raise StoreError(f"`{where}`에 쓸 수 없습니다({error.strerror}). 폴더의 권한을 확인하거나 `GSAN_BANK`에 다른 곳을 지정하십시오.") from error
+            raise StoreError(
+                f"`{where}`에 쓸 수 없습니다({error.strerror}). 폴더의 권한을 확인하거나 `GSAN_BANK`에 다른 곳을 지정하십시오."
+            ) from error
         raise StoreError(f"`{where}`에 쓰지 못했습니다({error.strerror or error}). 디스크와 주소를 확인하십시오.") from error
 
 # %% ../../notebooks/lib/bank/snapshots.ipynb #7501a5fb
@@ -71,7 +75,9 @@ class Bank:
         try:
             return json.loads(self.fs.cat_file(self.path(*parts)))
         except ValueError as error:
-            raise StoreError(f"`{self.path(*parts)}`이(가) 깨졌습니다({error}). 그 폴더를 지우고 `gsan bank build`를 다시 실행하십시오.") from None
+            raise StoreError(
+                f"`{self.path(*parts)}`이(가) 깨졌습니다({error}). 그 폴더를 지우고 `gsan bank build`를 다시 실행하십시오."
+            ) from None
 
     def write_json(self, content: Any, *parts: str) -> None:
         """Write a JSON file whole or not at all."""
@@ -189,13 +195,17 @@ def manifest(
     every = manifests(id, bank=bank)
     if sha256 is not None:
         every = [each for each in every if each["sha256"].startswith(sha256)]
-    fitting = [(seen, each) for seen, each in believed(every, known_at) if as_of is None or (seen["as_of"] is not None and seen["as_of"] <= as_of)]
+    fitting = [
+        (seen, each) for seen, each in believed(every, known_at) if as_of is None or (seen["as_of"] is not None and seen["as_of"] <= as_of)
+    ]
     if fitting:
         seen, chosen = fitting[-1]
         return chosen | seen
     if not every:
         asked = f"{sha256[:12]}로 시작하는 스냅숏이" if sha256 else "스냅숏이"
-        raise MissingData(f"`{id}`: {asked} 없습니다. `gsan bank build {split_id(id)[0]} --dataset {dataset}`로 만드십시오.", dataset=dataset)
+        raise MissingData(
+            f"`{id}`: {asked} 없습니다. `gsan bank build {split_id(id)[0]} --dataset {dataset}`로 만드십시오.", dataset=dataset
+        )
     held = ", ".join(sorted({str(seen["as_of"] or "기준일 미상") for each in every for seen in each["sightings"]}))
     asked = ", ".join(f"{name}={value}" for name, value in (("as_of", as_of), ("known_at", known_at)) if value)
     raise MissingData(f"`{id}`: {asked}에 맞는 스냅숏이 없습니다. 뱅크에 있는 기준일: {held}.", dataset=dataset)
@@ -224,7 +234,9 @@ def _found(bank: Bank, municipality: str) -> dict[str, str]:
         return found
     listed = bank.fs.find(root, detail=True)
     inside = {PurePosixPath(path).parts[-3:]: entry for path, entry in listed.items()}
-    return {f"{parts[0]}/{parts[1]}": _stamp(entry) for parts, entry in inside.items() if parts[-1] == MANIFEST and not parts[1].startswith(".")}
+    return {
+        f"{parts[0]}/{parts[1]}": _stamp(entry) for parts, entry in inside.items() if parts[-1] == MANIFEST and not parts[1].startswith(".")
+    }
 
 
 def _scan(folder: str) -> list[os.DirEntry[str]]:
@@ -247,7 +259,10 @@ def index(
     except (FileNotFoundError, NotADirectoryError, StoreError, KeyError, AttributeError):
         entries = {}
     found = _found(bank, municipality)
-    fresh = {key: entries[key] if entries.get(key, {}).get("stamp") == stamp else _brief(bank, municipality, key, stamp) for key, stamp in found.items()}
+    fresh = {
+        key: entries[key] if entries.get(key, {}).get("stamp") == stamp else _brief(bank, municipality, key, stamp)
+        for key, stamp in found.items()
+    }
     if fresh != entries:
         with contextlib.suppress(OSError):  # a bank that may only be read still answers
             bank.write_json({"format": FORMAT, "snapshots": fresh}, municipality, INDEX)

@@ -42,7 +42,9 @@ def map_columns(
     """Which published columns carry which field. Raises DataError where `named` speaks of columns or fields that do not exist."""
     columns, named = list(columns), dict(named or {})
     wrong = [f"열 `{name}`이(가) 파일에 없습니다" for name in named if name not in columns]
-    wrong += [f"표준 `{standard.id}`에 `{name}` 항목이 없습니다" for name in named.values() if name is not None and name not in standard.names]
+    wrong += [
+        f"표준 `{standard.id}`에 `{name}` 항목이 없습니다" for name in named.values() if name is not None and name not in standard.names
+    ]
     if wrong:
         raise DataError(f"등록부의 `columns`를 고치십시오: {'; '.join(wrong)}. 파일의 열: {some(columns, 12)}.", wrong)
     free = {column: normal(column) for column in columns if column not in named}
@@ -101,7 +103,9 @@ def conform(
     for one in standard.fields:
         if one.name in mapping:
             marks = sum(quoted(frame[column]) for column in mapping[one.name])
-            repairs.add(f"quotes_removed:{one.name}", f"{one.title}(`{one.name}`): 값을 둘러싼 따옴표를 {{count}}개 칸에서 벗겼습니다.", count=marks)
+            repairs.add(
+                f"quotes_removed:{one.name}", f"{one.title}(`{one.name}`): 값을 둘러싼 따옴표를 {{count}}개 칸에서 벗겼습니다.", count=marks
+            )
             result[one.name] = _typed(_merged(frame, mapping[one.name], one, standard, repairs), one, standard, repairs)
         elif one.derive and (values := _derived(result, one)) is not None:
             result[one.name] = values
@@ -121,9 +125,17 @@ def _merged(frame: pd.DataFrame, published: list[str], one: Field, standard: Sta
     for other in published[1:]:
         cells = text(frame[other], standard.missing)
         differ = column.notna() & cells.notna() & (column != cells)
-        repairs.add(f"columns_differ:{one.name}", f"`{published[0]}`과(와) `{other}`의 값이 {{count}}개 행에서 달라 앞의 것을 썼습니다.", frame.index[differ])
+        repairs.add(
+            f"columns_differ:{one.name}",
+            f"`{published[0]}`과(와) `{other}`의 값이 {{count}}개 행에서 달라 앞의 것을 썼습니다.",
+            frame.index[differ],
+        )
         filled = column.isna() & cells.notna()
-        repairs.add(f"columns_merged:{one.name}", f"{one.title}: {{count}}개 행의 값을 다른 이름의 열 `{other}`에서 가져왔습니다.", frame.index[filled])
+        repairs.add(
+            f"columns_merged:{one.name}",
+            f"{one.title}: {{count}}개 행의 값을 다른 이름의 열 `{other}`에서 가져왔습니다.",
+            frame.index[filled],
+        )
         column = column.fillna(cells)
     return column
 
@@ -139,9 +151,17 @@ def _typed(column: pd.Series, one: Field, standard: Standard, repairs: Repairs) 
     if cast.failed.any():
         example = some((f"`{cell}`" for cell in column[cast.failed].astype(str).drop_duplicates().head(4)), 3)
         kind = {"date": "날짜", "datetime": "일시", "boolean": "예/아니오", "integer": "정수", "year": "연도"}.get(one.type, "숫자")
-        repairs.add(f"unparsed:{one.name}", f"{one.title}(`{one.name}`): {kind}로 읽히지 않는 값 {{count}}개를 비웠습니다(예: {example}).", column.index[cast.failed])
+        repairs.add(
+            f"unparsed:{one.name}",
+            f"{one.title}(`{one.name}`): {kind}로 읽히지 않는 값 {{count}}개를 비웠습니다(예: {example}).",
+            column.index[cast.failed],
+        )
     if cast.commas:
-        repairs.add(f"thousands_comma:{one.name}", f"{one.title}(`{one.name}`): 천 단위 쉼표가 든 값 {{count}}개를 숫자로 읽었습니다.", count=cast.commas)
+        repairs.add(
+            f"thousands_comma:{one.name}",
+            f"{one.title}(`{one.name}`): 천 단위 쉼표가 든 값 {{count}}개를 숫자로 읽었습니다.",
+            count=cast.commas,
+        )
     return cast.values.rename(one.name)
 
 

@@ -162,7 +162,11 @@ class Writer:
 
     def _options(self, table: pa.Table) -> dict[str, Any]:
         """How to store the columns: dictionaries for what repeats itself, extremes for numbers and dates."""
-        repeating = [name for name, kind in self.kinds.items() if kind != "wkb" and len(table.column(name).slice(0, 2000).unique()) < 0.95 * min(len(table), 2000)]
+        repeating = [
+            name
+            for name, kind in self.kinds.items()
+            if kind != "wkb" and len(table.column(name).slice(0, 2000).unique()) < 0.95 * min(len(table), 2000)
+        ]
         numbers = [name for name, kind in self.kinds.items() if kind not in ("wkb", "text")]
         return {"compression": "snappy", "use_dictionary": repeating or False, "write_statistics": numbers or False}
 
@@ -218,7 +222,9 @@ class Writer:
             "sha256": self._digest.hexdigest(),
             "rows": self.rows,
             "rows_set_aside": self.rows_set_aside,
-            "set_aside": [{"reason": reason, "count": self.reasons[reason], "sentence": self.sentences[reason]} for reason in sorted(self.reasons)],
+            "set_aside": [
+                {"reason": reason, "count": self.reasons[reason], "sentence": self.sentences[reason]} for reason in sorted(self.reasons)
+            ],
             "columns": [{"name": name, "type": kind} for name, kind in self.kinds.items()],
             "crs": self.crs if "geometry" in self.kinds else None,
             "bytes": os.path.getsize(f"{self.draft}/{DATA}"),
@@ -303,7 +309,22 @@ def to_frame(
     return gpd.GeoDataFrame(frame[list(table.column_names)], geometry="geometry", crs=crs)
 
 # %% ../../notebooks/lib/bank/store.ipynb #1503cdcd
-TOLD = ("id", "sha256", "as_of", "known_at", "as_of_note", "title_ko", "title_en", "source", "attribution", "licence", "access", "simulated", "published", "rows")
+TOLD = (
+    "id",
+    "sha256",
+    "as_of",
+    "known_at",
+    "as_of_note",
+    "title_ko",
+    "title_en",
+    "source",
+    "attribution",
+    "licence",
+    "access",
+    "simulated",
+    "published",
+    "rows",
+)
 
 
 def load(
@@ -356,7 +377,9 @@ def load_set_aside(
 ) -> pd.DataFrame:  # source_row, reason, sentence, raw (JSON text)
     """The rows that the newest snapshot did not keep, with their reasons."""
     bank = bank or open_bank()
-    return to_frame(_read(bank, id, manifest(id, sha256=sha256, bank=bank)["sha256"], ASIDE), None).sort_values("source_row", ignore_index=True)
+    return to_frame(_read(bank, id, manifest(id, sha256=sha256, bank=bank)["sha256"], ASIDE), None).sort_values(
+        "source_row", ignore_index=True
+    )
 
 # %% ../../notebooks/lib/bank/store.ipynb #fb40e111
 def verify(

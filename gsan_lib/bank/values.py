@@ -23,7 +23,15 @@ __all__ = ['DATE_FORMATS', 'DATETIME_FORMATS', 'TRUE', 'FALSE', 'YEARS', 'CASTER
 
 # %% ../../notebooks/lib/bank/values.ipynb #04bdd34c
 DATE_FORMATS = ("%Y-%m-%d", "%Y%m%d", "%Y.%m.%d", "%Y/%m/%d", "%Y. %m. %d", "%Y년 %m월 %d일", "%Y년%m월%d일")
-DATETIME_FORMATS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y/%m/%d %H:%M:%S", "%Y%m%d%H%M%S", "%Y%m%d%H", *DATE_FORMATS)
+DATETIME_FORMATS = (
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%d %H:%M",
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y/%m/%d %H:%M:%S",
+    "%Y%m%d%H%M%S",
+    "%Y%m%d%H",
+    *DATE_FORMATS,
+)
 TRUE = ("Y", "YES", "TRUE", "1", "예", "유", "있음", "O")
 FALSE = ("N", "NO", "FALSE", "0", "아니오", "아니요", "무", "없음", "X")
 _QUOTED = r'^"([^"]*)"$'
@@ -173,7 +181,9 @@ _LEGAL_DONG = re.compile(
     r"^(?:(?:\S+(?:특별시|광역시|직할시|특별자치시|도)|서울시?|부산|대구|인천|광주|대전|울산|세종|경기|강원|충북|충남|전북|전남|경북|경남|제주)\s*)?"
     r"(?:\S+?[시군구]\s+){0,2}([가-힣]+\d*(?:동|읍|면|가))(?=[\s\d산(,]|$)"
 )
-_IN_BRACKETS = re.compile(r"\((?![가나다라마바]동|(?:상가|관리|본관|별관|주차|복지|부속)동)([가-힣]+\d*(?:동|읍|면|가))(?=[,)\s])")  # (가동) and (상가동) are buildings
+_IN_BRACKETS = re.compile(
+    r"\((?![가나다라마바]동|(?:상가|관리|본관|별관|주차|복지|부속)동)([가-힣]+\d*(?:동|읍|면|가))(?=[,)\s])"
+)  # (가동) and (상가동) are buildings
 
 
 def legal_dong_of(*columns: pd.Series) -> pd.Series:

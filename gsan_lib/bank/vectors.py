@@ -52,7 +52,10 @@ def text_columns(
         if pa.types.is_dictionary(kind):
             column = column.cast(kind.value_type)
         if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-            cells = [None if cell is None else cell.hex() if isinstance(cell, bytes) else json.dumps(cell, ensure_ascii=False, default=str) for cell in column.to_pylist()]
+            cells = [
+                None if cell is None else cell.hex() if isinstance(cell, bytes) else json.dumps(cell, ensure_ascii=False, default=str)
+                for cell in column.to_pylist()
+            ]
             columns.append(pa.array(cells, pa.large_string()))
         else:
             columns.append(column.cast(pa.large_string()))
@@ -94,7 +97,9 @@ def _frames(path: Path, shown: Path, layer: str, encoding: str | None, names: li
         with gdal_told(ledger.repairs):
             meta, table = pyogrio.read_arrow(path, layer=layer, encoding=encoding)
     except Exception as error:
-        raise InputError(f"`{shown.name}`의 레이어 `{layer}`을(를) 읽다가 멈췄습니다. 파일이 잘리지 않았는지 확인하고 다시 받으십시오.") from error
+        raise InputError(
+            f"`{shown.name}`의 레이어 `{layer}`을(를) 읽다가 멈췄습니다. 파일이 잘리지 않았는지 확인하고 다시 받으십시오."
+        ) from error
     geometry = meta["geometry_name"] or "wkb_geometry"
     cells = text_columns(table.drop_columns([geometry]) if geometry in table.column_names else table).set_axis(names, axis=1)
     cells.index = pd.RangeIndex(1, len(cells) + 1, name="source_row")
@@ -131,13 +136,22 @@ def open_vector(
     crs, how = info["crs"], "파일에 적힌 좌표계입니다." if info["crs"] else "파일에 좌표계가 적혀 있지 않습니다."
     if kind in ("geojson", "topojson"):
         crs, how = _json_crs(path, kind, info)
-    decisions = {"format": kind, "layer": name, "encoding": encoding or info["encoding"], "crs": crs, "crs_why": how, "geometry_type": info["geometry_type"]}
+    decisions = {
+        "format": kind,
+        "layer": name,
+        "encoding": encoding or info["encoding"],
+        "crs": crs,
+        "crs_why": how,
+        "geometry_type": info["geometry_type"],
+    }
 
     def batches(ledger: Ledger) -> Iterator[pd.DataFrame]:
         for frame in _frames(path, shown, name, encoding, names, ledger):
             yield frame.set_crs(crs, allow_override=True) if isinstance(frame, gpd.GeoDataFrame) else frame
 
-    return Table(shown, names, batches, decisions=decisions, kind="vector" if info["geometry_type"] else "table", crs=crs, noted=noted, keep=keep)
+    return Table(
+        shown, names, batches, decisions=decisions, kind="vector" if info["geometry_type"] else "table", crs=crs, noted=noted, keep=keep
+    )
 
 
 def _json_crs(path: Path, kind: str, info: dict[str, Any]) -> tuple[str | None, str]:
@@ -168,7 +182,9 @@ def check_json_numbers(
             text = tail + block
             if found := _NOT_A_NUMBER.search(text):
                 at = seen - len(tail) + found.start(1) + 1
-                raise InputError(f"`{path.name}`의 {at:,}번째 바이트에 숫자가 아닌 값({found.group(1).decode()})이 있습니다. 좌표나 값이 빠진 도형을 고쳐 다시 저장하십시오.")
+                raise InputError(
+                    f"`{path.name}`의 {at:,}번째 바이트에 숫자가 아닌 값({found.group(1).decode()})이 있습니다. 좌표나 값이 빠진 도형을 고쳐 다시 저장하십시오."
+                )
             seen, tail = seen + len(block), text[-64:]
 
 

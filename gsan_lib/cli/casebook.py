@@ -18,7 +18,9 @@ def _group() -> None:
 
 @app.command("build")
 def build_site(
-    municipalities: list[str] | None = typer.Argument(None, metavar="[MUNICIPALITY]...", help="지자체, 없으면 보고서가 있는 모두 / default all with editions"),
+    municipalities: list[str] | None = typer.Argument(
+        None, metavar="[MUNICIPALITY]...", help="지자체, 없으면 보고서가 있는 모두 / default all with editions"
+    ),
     out: Path | None = typer.Option(None, "--out", help="만들 폴더 / folder of the site"),
     as_json: bool = typer.Option(False, "--json", help="JSON으로 / as JSON"),
 ) -> None:

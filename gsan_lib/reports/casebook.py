@@ -92,7 +92,10 @@ def _prepare(source: Path) -> None:
     shutil.copy(str(ASSETS / "findings.css"), source / "_static" / "findings.css")
     target = source / "_locale" / "ko" / "LC_MESSAGES"
     target.mkdir(parents=True)
-    with (ASSETS / "casebook" / "locale" / "ko" / "LC_MESSAGES" / "sphinx.po").open("rb") as words, (target / "sphinx.mo").open("wb") as compiled:
+    with (
+        (ASSETS / "casebook" / "locale" / "ko" / "LC_MESSAGES" / "sphinx.po").open("rb") as words,
+        (target / "sphinx.mo").open("wb") as compiled,
+    ):
         write_mo(compiled, read_po(words, locale="ko"))
 
 
@@ -102,10 +105,23 @@ def _sphinx(source: Path, site: Path, work: Path, links: int) -> str:  # warning
     options = {**_SETTINGS["html_theme_options"], "header_links_before_dropdown": links}
     try:
         with patch_docutils(), docutils_namespace(), _quiet():
-            app = Sphinx(source, None, site, work, "html", confoverrides={**_SETTINGS, "html_theme_options": options}, status=None, warning=warnings, freshenv=True, parallel=1)
+            app = Sphinx(
+                source,
+                None,
+                site,
+                work,
+                "html",
+                confoverrides={**_SETTINGS, "html_theme_options": options},
+                status=None,
+                warning=warnings,
+                freshenv=True,
+                parallel=1,
+            )
             app.build(force_all=True)
     except (SphinxError, OSError, ValueError) as error:
-        raise CaseError(f"사례집의 쪽을 만들지 못했습니다({error}). 보고서의 노트북을 확인하고 `gsan report run`으로 다시 만드십시오.") from error
+        raise CaseError(
+            f"사례집의 쪽을 만들지 못했습니다({error}). 보고서의 노트북을 확인하고 `gsan report run`으로 다시 만드십시오."
+        ) from error
     return warnings.getvalue()
 
 
@@ -124,7 +140,11 @@ def _quiet() -> Iterator[None]:
 
 # %% ../../notebooks/lib/reports/casebook.ipynb #95e0089a
 def _fonts(site: Path) -> None:
-    text = {sign for path in [*site.glob("*.html"), *site.glob("[!_f]*/*.html"), *site.glob("_static/*.js")] for sign in path.read_text(encoding="utf-8")}
+    text = {
+        sign
+        for path in [*site.glob("*.html"), *site.glob("[!_f]*/*.html"), *site.glob("_static/*.js")]
+        for sign in path.read_text(encoding="utf-8")
+    }
     shown = "".join(sorted(sign for sign in text if ord(sign) >= 0x20)) + "0123456789"
     for weight, bold in ((400, False), (700, True)):
         (site / "_static" / f"gsan-{weight}.woff2").write_bytes(web_font(shown, bold))
@@ -151,7 +171,9 @@ def _towns(places: Sequence[str]) -> list[Town]:
     ids = list(places) or sorted({one.source.municipality for one in told}, key=lambda place: (place == "sample", place))
     found = [town(place, [one for one in told if one.source.municipality == place]) for place in ids]
     if not any(place.editions for place in found):
-        raise MissingData(f"사례집에 실을 보고서가 없습니다({', '.join(ids) or '모든 지자체'}). 먼저 `gsan report run {ids[0] if ids else 'sample'}`을(를) 실행하십시오.")
+        raise MissingData(
+            f"사례집에 실을 보고서가 없습니다({', '.join(ids) or '모든 지자체'}). 먼저 `gsan report run {ids[0] if ids else 'sample'}`을(를) 실행하십시오."
+        )
     return found
 
 
@@ -181,14 +203,22 @@ def build(
         out.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     except OSError as error:
-        raise StoreError(f"`{out}`에 쓸 수 없습니다({error.strerror}). 폴더의 권한을 확인하거나 `--out`으로 다른 곳을 지정하십시오.") from None
+        raise StoreError(
+            f"`{out}`에 쓸 수 없습니다({error.strerror}). 폴더의 권한을 확인하거나 `--out`으로 다른 곳을 지정하십시오."
+        ) from None
     try:
         warnings = _build_in(draft, towns)
         _exchange(draft / "site", out)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     told = tuple(line for line in warnings.splitlines() if line.strip())
-    return Built(out / "index.html", sum(len(place.editions) for place in towns), tuple(place.id for place in towns), sum(len(place.lacks) for place in towns), told)
+    return Built(
+        out / "index.html",
+        sum(len(place.editions) for place in towns),
+        tuple(place.id for place in towns),
+        sum(len(place.lacks) for place in towns),
+        told,
+    )
 
 
 def _build_in(draft: Path, towns: Sequence[Town]) -> str:

@@ -91,7 +91,10 @@ class Told:
 
     @property
     def numbers(self) -> list[dict[str, Any]]:
-        return [{**one, "text": shown(one["value"], one.get("digits", 0), one.get("unit", ""))} for one in (self.results.get("numbers") or [])[:NUMBERS]]
+        return [
+            {**one, "text": shown(one["value"], one.get("digits", 0), one.get("unit", ""))}
+            for one in (self.results.get("numbers") or [])[:NUMBERS]
+        ]
 
 
 def tell(
@@ -101,7 +104,9 @@ def tell(
     try:
         results = edition.results()
     except (OSError, ValueError) as error:
-        raise StoreError(f"`{edition.folder}`의 results.json을 읽지 못했습니다({error}). 그 판을 지우거나 `gsan report run`으로 다시 만드십시오.") from None
+        raise StoreError(
+            f"`{edition.folder}`의 results.json을 읽지 못했습니다({error}). 그 판을 지우거나 `gsan report run`으로 다시 만드십시오."
+        ) from None
     page = edition.case if edition.variant == "default" else f"{edition.case}--{edition.variant}"
     return Told(edition, results, page, f"files/{edition.municipality}/{edition.case}/{edition.variant}/{edition.name}")
 
@@ -165,7 +170,15 @@ def datasets(
     for one in told:
         for data in one.results.get("data") or []:
             key = (str(data.get("id", "")), str(data.get("sha256", "")))
-            row = rows.setdefault(key, {"title": data.get("title_ko") or key[0], "uses": [], **{name: str(data.get(name, "")) for name in ("id", "as_of", "known_at", "source", "licence")}, "simulated": bool(data.get("simulated"))})
+            row = rows.setdefault(
+                key,
+                {
+                    "title": data.get("title_ko") or key[0],
+                    "uses": [],
+                    **{name: str(data.get(name, "")) for name in ("id", "as_of", "known_at", "source", "licence")},
+                    "simulated": bool(data.get("simulated")),
+                },
+            )
             row["known_at"] = row["known_at"][:10]
             row["uses"].append({"href": f"{one.source.municipality}/{one.page}.html", "title": f"{one.town} {one.title}"})
     return [rows[key] for key in sorted(rows)]
@@ -203,7 +216,9 @@ def edition_source(
             if "text/html" in output.get("data", {}):
                 output.data["text/html"] = _STYLE.sub("", output.data["text/html"])
         if "outputs" in cell:  # the page has its own head
-            cell.outputs = [output for output in cell.outputs if not output.get("data", {}).get("text/html", "").startswith('<div class="gs gs-head">')]
+            cell.outputs = [
+                output for output in cell.outputs if not output.get("data", {}).get("text/html", "").startswith('<div class="gs gs-head">')
+            ]
     head = nbformat.v4.new_markdown_cell(page_source("edition.md", one=told), id="head")
     notebook.cells = [head, *(cell for cell in notebook.cells if cell.source.strip())]
     return notebook

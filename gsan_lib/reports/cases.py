@@ -47,7 +47,7 @@ def needed(
     where: str = "needs",  # the notebook, for messages
 ) -> tuple[Need, ...]:
     """The datasets that a needs cell names. Raises UsageError unless it is one literal `NEEDS = {...}` of the documented form."""
-    wrong = UsageError(f"`{where}`의 `needs` 칸은 `NEEDS = {{\"자료\": [\"필드\"]}}` 꼴의 값 하나여야 합니다. 칸을 고치십시오.")
+    wrong = UsageError(f'`{where}`의 `needs` 칸은 `NEEDS = {{"자료": ["필드"]}}` 꼴의 값 하나여야 합니다. 칸을 고치십시오.')
     body = ast.parse(source).body
     if len(body) != 1 or not isinstance(body[0], ast.Assign) or ast.unparse(body[0].targets[0]) != "NEEDS":
         raise wrong
@@ -99,14 +99,19 @@ def read_case(
     except (ValueError, AttributeError, nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
         raise InputError(f"`{path}`은(는) 노트북이 아닙니다({type(error).__name__}). 파일을 확인하십시오.") from None
     where = path.name
-    heading = next((found[1] for cell in notebook.cells if cell.cell_type == "markdown" and (found := re.search(r"^# +(.+)$", cell.source, re.M))), None)
+    heading = next(
+        (found[1] for cell in notebook.cells if cell.cell_type == "markdown" and (found := re.search(r"^# +(.+)$", cell.source, re.M))),
+        None,
+    )
     if heading is None:
         raise UsageError(f"`{where}`에 제목(`# ...`)이 없습니다. 첫 칸에 물음을 제목으로 쓰십시오.")
     try:
         parameters = declared(tagged(notebook, "parameters", where), where)
         needs = needed(tagged(notebook, "needs", where), where)
     except SyntaxError as error:
-        raise UsageError(f"`{where}`의 매개변수 칸이나 `needs` 칸을 읽지 못했습니다({error.msg}, {error.lineno}행). 칸을 고치십시오.") from None
+        raise UsageError(
+            f"`{where}`의 매개변수 칸이나 `needs` 칸을 읽지 못했습니다({error.msg}, {error.lineno}행). 칸을 고치십시오."
+        ) from None
     if "municipality" not in {parameter.name for parameter in parameters}:
         raise UsageError(f"`{where}`의 매개변수 칸에 `municipality: str`이 없습니다. 추가하십시오.")
     return Case(path.stem, path, heading.strip(), parameters, needs, cells_hash(notebook))
@@ -146,12 +151,20 @@ def _written(path: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
     if not path.exists():
         return {"default": {}}, []
     content = read_yaml(path)
-    problems = [f"모르는 항목 `{key}`(쓸 수 있는 것: common, variants, grid)" for key in content if key not in ("common", "variants", "grid")]
+    problems = [
+        f"모르는 항목 `{key}`(쓸 수 있는 것: common, variants, grid)" for key in content if key not in ("common", "variants", "grid")
+    ]
     parts = {key: content.get(key) or {} for key in ("common", "variants", "grid")}
     problems += [f"`{key}`은(는) `이름: 값` 꼴이어야 합니다" for key, part in parts.items() if not isinstance(part, dict)]
     if not problems:
-        problems += [f"변형 `{name}`은(는) `매개변수: 값` 꼴이어야 합니다" for name, one in parts["variants"].items() if not isinstance(one or {}, dict)]
-        problems += [f"grid의 `{name}`은(는) 값의 목록이어야 합니다" for name, one in parts["grid"].items() if not (isinstance(one, list) and one)]
+        problems += [
+            f"변형 `{name}`은(는) `매개변수: 값` 꼴이어야 합니다"
+            for name, one in parts["variants"].items()
+            if not isinstance(one or {}, dict)
+        ]
+        problems += [
+            f"grid의 `{name}`은(는) 값의 목록이어야 합니다" for name, one in parts["grid"].items() if not (isinstance(one, list) and one)
+        ]
     if problems:
         return {}, problems
     stated = {str(name): one or {} for name, one in parts["variants"].items()} | (_grid(parts["grid"]) if parts["grid"] else {})

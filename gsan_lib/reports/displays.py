@@ -147,7 +147,11 @@ def table(
 ) -> str:
     """A table with caption, scoped headers and units; the caption says how many rows are not shown."""
     top = frame.head(rows)
-    more = f' <span class="gs-note">{len(frame):,}행 가운데 {len(top):,}행을 보였습니다. 전체: {escape(file)}</span>' if len(frame) > len(top) else ""
+    more = (
+        f' <span class="gs-note">{len(frame):,}행 가운데 {len(top):,}행을 보였습니다. 전체: {escape(file)}</span>'
+        if len(frame) > len(top)
+        else ""
+    )
     caption = f"<caption>{escape(title)} {stamp(simulated)}{more}</caption>"
     inner = caption + _head(top, labels or {}, units or {}) + _body(top, units or {}, digits or {})
     return f'<div class="gs gs-scroll" role="region" aria-label="{escape(title)}" tabindex="0"><table>{inner}</table></div>'
@@ -174,7 +178,9 @@ def decision(
     simulated: bool = False,
 ) -> str:
     """The decision of a report, with whether it holds when the assumptions change."""
-    mark = '<span class="gs-badge gs-stable">안정 (stable)</span>' if stable else '<span class="gs-badge gs-unstable">불안정 (unstable)</span>'
+    mark = (
+        '<span class="gs-badge gs-stable">안정 (stable)</span>' if stable else '<span class="gs-badge gs-unstable">불안정 (unstable)</span>'
+    )
     why = "가정을 바꾸어도 결정이 같습니다." if stable else "가정을 바꾸면 결정이 달라집니다. 그대로 집행하기 전에 아래를 확인하십시오."
     turn = f"<p><strong>무엇이 이 결정을 바꾸는가</strong></p>{bullets(would_change)}" if would_change else ""
     return block("decision", f"<p>{mark} {stamp(simulated)}</p>", f'<p class="gs-sentence">{escape(sentence)}</p>', f"<p>{why}</p>", turn)

@@ -74,7 +74,14 @@ class Inputs:
         before: Mapping[str, str],  # the inputs of an earlier edition, as its manifest has them
     ) -> list[str]:
         """In Korean, which inputs are not what they were."""
-        names = {"notebook": "노트북", "parameters": "매개변수", "municipality": "지자체 정보", "snapshots": "데이터", "library": "라이브러리", "lock": "환경"}
+        names = {
+            "notebook": "노트북",
+            "parameters": "매개변수",
+            "municipality": "지자체 정보",
+            "snapshots": "데이터",
+            "library": "라이브러리",
+            "lock": "환경",
+        }
         return [name for key, name in names.items() if before.get(key) != getattr(self, key)]
 
 
@@ -215,7 +222,21 @@ def newest(place: str | None = None, case_name: str | None = None, variant: str 
 # %% ../../notebooks/lib/reports/editions.ipynb #f04476d6
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that decide numbers."""
-    named = ("gsan", "pandas", "numpy", "geopandas", "shapely", "pyproj", "scikit-learn", "statsmodels", "highspy", "esda", "xarray", "pyarrow", "papermill")
+    named = (
+        "gsan",
+        "pandas",
+        "numpy",
+        "geopandas",
+        "shapely",
+        "pyproj",
+        "scikit-learn",
+        "statsmodels",
+        "highspy",
+        "esda",
+        "xarray",
+        "pyarrow",
+        "papermill",
+    )
     return {"python": ".".join(map(str, sys.version_info[:3]))} | {name: version(name) for name in named}
 
 

@@ -63,8 +63,14 @@ class CaseEngine(NBClientEngine):
     """Papermill's own engine, with an environment and a working folder for each run."""
 
     @classmethod
-    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, *, env: Mapping[str, str], folder: str, running: list[Any], start_timeout: int = 60, **_: Any) -> None:  # type: ignore[override]
-        patience = {"startup_timeout": start_timeout, "iopub_timeout": start_timeout, "timeout": None}  # seconds; a cell may take as long as it needs
+    def execute_managed_notebook(
+        cls, nb_man: Any, kernel_name: str, *, env: Mapping[str, str], folder: str, running: list[Any], start_timeout: int = 60, **_: Any
+    ) -> None:  # type: ignore[override]
+        patience = {
+            "startup_timeout": start_timeout,
+            "iopub_timeout": start_timeout,
+            "timeout": None,
+        }  # seconds; a cell may take as long as it needs
         client = PapermillNotebookClient(nb_man, kernel_name=kernel_name, kernel_manager_class=CaseKernel, **patience)
         running.append(client)
         try:
@@ -139,4 +145,6 @@ def execute(
     except PapermillExecutionError as error:
         raise CaseError(reason(nbformat.read(output, as_version=4), error)) from None
     except (DeadKernelError, RuntimeError, TimeoutError) as error:  # died while running, died before it answered, never answered
-        raise CaseError(f"커널이 갑자기 끝났습니다({error}). 기억 장치가 모자라지 않은지 확인하고 `--jobs 1`로 다시 실행하십시오.") from None
+        raise CaseError(
+            f"커널이 갑자기 끝났습니다({error}). 기억 장치가 모자라지 않은지 확인하고 `--jobs 1`로 다시 실행하십시오."
+        ) from None

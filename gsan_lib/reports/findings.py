@@ -153,17 +153,25 @@ class Findings:
         kept = plain(value)
         if isinstance(kept, bool) or not isinstance(kept, int | float):
             raise CaseError(f"`{key}`에는 수가 와야 하는데 `{value!r}`이(가) 왔습니다. 값이 없는 경우를 사례에서 다루십시오.")
-        self._note("numbers", {"key": key, "value": kept, "unit": unit, "label": label, "digits": digits, "estimate": estimate, "note": note})
+        self._note(
+            "numbers", {"key": key, "value": kept, "unit": unit, "label": label, "digits": digits, "estimate": estimate, "note": note}
+        )
         self._show_card(displays.number(label, kept, unit, digits=digits, estimate=estimate, note=note))
 
-    def _record(self, kind: str, key: str, frame: pd.DataFrame, title: str, units: Mapping, labels: Mapping, digits: Mapping, **more: Any) -> None:
+    def _record(
+        self, kind: str, key: str, frame: pd.DataFrame, title: str, units: Mapping, labels: Mapping, digits: Mapping, **more: Any
+    ) -> None:
         """Write a table and note it; every column shown needs a Korean name."""
         flat = _flat(frame)
         names = {name: labels.get(name) or displays.LABELS.get(name, name) for name in _seen(flat).columns}
         if unnamed := [name for name, label in names.items() if not _HANGUL.search(label)]:
-            raise CaseError(f"표 `{key}`의 열 {', '.join(f'`{name}`' for name in unnamed)}에 한국어 이름이 없습니다. `labels`에 적으십시오.")
+            raise CaseError(
+                f"표 `{key}`의 열 {', '.join(f'`{name}`' for name in unnamed)}에 한국어 이름이 없습니다. `labels`에 적으십시오."
+            )
         if unknown := sorted((set(units) | set(labels) | set(digits)) - set(flat.columns)):
-            raise CaseError(f"표 `{key}`에 없는 열 {', '.join(f'`{name}`' for name in unknown)}에 단위나 이름이 주어졌습니다. 지우거나 고치십시오.")
+            raise CaseError(
+                f"표 `{key}`에 없는 열 {', '.join(f'`{name}`' for name in unknown)}에 단위나 이름이 주어졌습니다. 지우거나 고치십시오."
+            )
         write_table(flat, self.folder / f"{key}.parquet")
         how = {"units": dict(units), "labels": names, "digits": dict(digits)}
         self._note(kind, {"key": key, "title": title, "file": f"{key}.parquet", "rows": len(flat), **how, **more})
@@ -171,7 +179,16 @@ class Findings:
 
     def _html(self, key: str, rows: int) -> str:
         frame, how = self._frames[key]
-        return displays.table(frame, how["title"], units=how["units"], labels=how["labels"], digits=how["digits"], rows=rows, file=f"{key}.parquet", simulated=self.place.simulated)
+        return displays.table(
+            frame,
+            how["title"],
+            units=how["units"],
+            labels=how["labels"],
+            digits=how["digits"],
+            rows=rows,
+            file=f"{key}.parquet",
+            simulated=self.place.simulated,
+        )
 
     def table(
         self,
@@ -217,7 +234,10 @@ class Findings:
             plt.close(stamped)
         if isinstance(fig, bytes):
             (self.folder / f"{key}.png").write_bytes(fig)
-            return f'<img role="img" alt="{displays.escape(alt)}" src="data:image/png;base64,{base64.b64encode(fig).decode()}" />', f"{key}.png"
+            return (
+                f'<img role="img" alt="{displays.escape(alt)}" src="data:image/png;base64,{base64.b64encode(fig).decode()}" />',
+                f"{key}.png",
+            )
         (self.folder / f"{key}.svg").write_text(fig, encoding="utf-8")
         return fig, f"{key}.svg"
 
@@ -237,7 +257,9 @@ class Findings:
         for frame in frames:
             facts = frame.attrs.get("gsan")
             if not facts:
-                raise CaseError("`out.data`에는 `bank.load`가 준 그대로의 자료가 와야 하는데 출처가 없는 표가 왔습니다. 가공하기 전의 자료를 주십시오.")
+                raise CaseError(
+                    "`out.data`에는 `bank.load`가 준 그대로의 자료가 와야 하는데 출처가 없는 표가 왔습니다. 가공하기 전의 자료를 주십시오."
+                )
             if facts["sha256"] not in {one["sha256"] for one in self.results["data"]}:
                 self.results["data"].append({**facts, "quality": quality(facts)})
         self._show(_data_html(self.results["data"], self.place.simulated))
@@ -280,14 +302,30 @@ class Findings:
         """How this report came about and how to make it again."""
         r = self.results
         command = f"gsan report run {r['municipality']} {r['case'] or '<사례>'}"
-        rows = [("지자체", f"{self.place.name_ko} ({self.place.name_en})"), ("사례", r["case"]), ("변형", r["variant"]), ("gsan", __version__)]
-        rows += [(f"자료 {one['id']}", f"기준일 {one['as_of'] or '미상'}, 스냅숏 {one['sha256'][:12]}") for one in r["data"]] + [("다시 만들기", command)]
+        rows = [
+            ("지자체", f"{self.place.name_ko} ({self.place.name_en})"),
+            ("사례", r["case"]),
+            ("변형", r["variant"]),
+            ("gsan", __version__),
+        ]
+        rows += [(f"자료 {one['id']}", f"기준일 {one['as_of'] or '미상'}, 스냅숏 {one['sha256'][:12]}") for one in r["data"]] + [
+            ("다시 만들기", command)
+        ]
         shown = pd.DataFrame(rows, columns=["항목", "값"])
         self._show(displays.table(shown, "이 보고서의 이력", rows=len(shown), simulated=self.place.simulated))
 
     def close(self) -> None:
         """Check that the report is whole and write `results.json`. Raises CaseError naming every missing part."""
-        parts = {"question": "질문", "numbers": "수치", "tables": "표", "figures": "그림", "data": "데이터", "sensitivity": "민감도", "limits": "한계", "decision": "결정"}
+        parts = {
+            "question": "질문",
+            "numbers": "수치",
+            "tables": "표",
+            "figures": "그림",
+            "data": "데이터",
+            "sensitivity": "민감도",
+            "limits": "한계",
+            "decision": "결정",
+        }
         if missing := [name for part, name in parts.items() if not self.results[part]]:
             raise CaseError(f"보고서에 {', '.join(missing)}이(가) 빠졌습니다. `out`의 해당 메서드를 부르십시오.")
         (self.folder / "results.json").write_text(to_json(self.results), encoding="utf-8")
@@ -303,7 +341,12 @@ def quality(
         return []
     aside = [f"{one['count']:,}행을 따로 두었습니다. {one['sentence']}" for one in told.get("set_aside") or []]
     repaired = [one["message"] for one in told.get("repairs") or []]
-    return [*aside, *repaired, *(one["sentence"] for one in told.get("findings") or []), *[f"기준일: {note}" for note in [told.get("as_of_note")] if note]]
+    return [
+        *aside,
+        *repaired,
+        *(one["sentence"] for one in told.get("findings") or []),
+        *[f"기준일: {note}" for note in [told.get("as_of_note")] if note],
+    ]
 
 
 def _data_html(data: Sequence[Mapping[str, Any]], simulated: bool) -> str:
@@ -315,8 +358,16 @@ def _data_html(data: Sequence[Mapping[str, Any]], simulated: bool) -> str:
         for one in data
     ]  # fmt: skip
     frame = pd.DataFrame(rows)
-    known = [f"<dt>{displays.escape(str(one['title_ko'] or one['id']))}</dt><dd>{displays.bullets(one['quality'])}</dd>" for one in data if one["quality"]]
-    flaws = displays.block("quality", f"<details><summary>자료마다 고친 것과 알아 둘 것</summary><dl>{''.join(known)}</dl></details>") if known else ""
+    known = [
+        f"<dt>{displays.escape(str(one['title_ko'] or one['id']))}</dt><dd>{displays.bullets(one['quality'])}</dd>"
+        for one in data
+        if one["quality"]
+    ]
+    flaws = (
+        displays.block("quality", f"<details><summary>자료마다 고친 것과 알아 둘 것</summary><dl>{''.join(known)}</dl></details>")
+        if known
+        else ""
+    )
     return displays.table(frame, "쓰인 자료", rows=len(frame), simulated=simulated) + flaws
 
 
@@ -328,7 +379,15 @@ def begin(
     folder = Path(given or tempfile.mkdtemp(prefix="gsan-"))
     stem = Path(os.environ.get("JPY_SESSION_NAME", "")).stem  # Jupyter tells the notebook's own name here
     out = Findings(
-        parameters, folder, strict=bool(given), case=os.environ.get("GSAN_CASE", stem), variant=os.environ.get("GSAN_VARIANT", "default"), title=os.environ.get("GSAN_TITLE", "")
+        parameters,
+        folder,
+        strict=bool(given),
+        case=os.environ.get("GSAN_CASE", stem),
+        variant=os.environ.get("GSAN_VARIANT", "default"),
+        title=os.environ.get("GSAN_TITLE", ""),
     )
-    out._show(displays.style() + displays.block("head", f"<strong>{displays.escape(out.place.name_ko)}</strong> {displays.stamp(out.place.simulated)}"))
+    out._show(
+        displays.style()
+        + displays.block("head", f"<strong>{displays.escape(out.place.name_ko)}</strong> {displays.stamp(out.place.simulated)}")
+    )
     return out

@@ -56,7 +56,9 @@ def field_problem(
 def _columns(id: str, sha256: str, names: list[str]) -> pa.Table:
     """Some columns of a snapshot."""
     bank = open_bank()
-    return pq.read_table(bank.path(*id.split("/"), sha256, DATA), columns=names, filesystem=None if bank.local else bank.fs, partitioning=None)
+    return pq.read_table(
+        bank.path(*id.split("/"), sha256, DATA), columns=names, filesystem=None if bank.local else bank.fs, partitioning=None
+    )
 
 
 def _lacks(place: str, need: Need, found: list[dict[str, Any]]) -> list[Lack]:

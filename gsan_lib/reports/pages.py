@@ -119,7 +119,9 @@ def share_glyphs(
 
 # %% ../../notebooks/lib/reports/pages.ipynb #d63adee9
 _LOADING = re.compile(r"<(?:style\b.*?</style|[a-z][^>]*)>", re.I | re.S)  # tags and style sheets; not the text between them
-_FETCHED = re.compile(r"""(?:\bsrc(?:set)?=["']?|<(?:link|image|use)\b[^>]*?href=["']?|url\(\s*["']?|@import\s+["']?)((?!data:|#|["'])[^"'\s)>]+)""", re.I)
+_FETCHED = re.compile(
+    r"""(?:\bsrc(?:set)?=["']?|<(?:link|image|use)\b[^>]*?href=["']?|url\(\s*["']?|@import\s+["']?)((?!data:|#|["'])[^"'\s)>]+)""", re.I
+)
 
 
 def fetched(
@@ -149,7 +151,13 @@ def span(
 
 
 def _title(results: Mapping[str, Any], notebook: NotebookNode) -> str:
-    heads = (line[2:].strip() for cell in notebook.cells if cell.cell_type == "markdown" for line in cell.source.splitlines() if line.startswith("# "))
+    heads = (
+        line[2:].strip()
+        for cell in notebook.cells
+        if cell.cell_type == "markdown"
+        for line in cell.source.splitlines()
+        if line.startswith("# ")
+    )
     return str(results.get("title_ko") or next(heads, "") or results.get("case") or "보고서")
 
 

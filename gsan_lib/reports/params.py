@@ -26,7 +26,15 @@ from ..errors import UsageError
 __all__ = ['KINDS', 'Parameter', 'declared', 'accepted', 'resolved', 'Given', 'typed']
 
 # %% ../../notebooks/lib/reports/params.ipynb #7f7ecf72
-KINDS = {"int": "정수", "float": "수", "str": "글", "bool": "true 또는 false", "list[int]": "정수 목록", "list[float]": "수 목록", "list[str]": "글 목록"}
+KINDS = {
+    "int": "정수",
+    "float": "수",
+    "str": "글",
+    "bool": "true 또는 false",
+    "list[int]": "정수 목록",
+    "list[float]": "수 목록",
+    "list[str]": "글 목록",
+}
 _NUMBER = r"[-+]?\d+(?:\.\d+)?"
 _RANGE = re.compile(rf"({_NUMBER})\.\.({_NUMBER})")
 _CHOICES = re.compile(r"[^\s|]+(?:\|[^\s|]+)+")
@@ -59,7 +67,11 @@ class Parameter:
     @property
     def expected(self) -> str:
         """What may be given, for a message: `수, 50..500 m`."""
-        limits = "" if self.low is None else f", {_shown(self.low, self.unit)}..{_shown(self.high, self.unit)}{' ' + self.unit if self.unit else ''}"
+        limits = (
+            ""
+            if self.low is None
+            else f", {_shown(self.low, self.unit)}..{_shown(self.high, self.unit)}{' ' + self.unit if self.unit else ''}"
+        )
         return KINDS[self.kind] + limits + (f", {'|'.join(self.choices)} 가운데 하나" if self.choices else "")
 
 # %% ../../notebooks/lib/reports/params.ipynb #55e0b97d

@@ -94,7 +94,9 @@ def plan(
     folder = municipality(place).folder / "cases"
     strangers = sorted({path.stem for path in folder.glob("*.yml")} - set(all_cases())) if not names else []
     if strangers:
-        raise UsageError(f"`{folder}`의 {', '.join(f'`{name}.yml`' for name in strangers)}에 해당하는 사례가 없습니다. 이름을 고치거나 지우십시오.")
+        raise UsageError(
+            f"`{folder}`의 {', '.join(f'`{name}.yml`' for name in strangers)}에 해당하는 사례가 없습니다. 이름을 고치거나 지우십시오."
+        )
     planned = []
     for chosen, stated in _gathered(list(dict.fromkeys(names)) or all_cases(), place):
         lacks = lacking(place, chosen)
@@ -133,8 +135,12 @@ def _writing(where: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StoreError(f"`{where}`에 쓰다가 디스크가 가득 찼습니다. 쓰다 만 것은 지웠습니다. 자리를 비우고 다시 실행하십시오.") from error
-        raise StoreError(f"`{where}`에 쓸 수 없습니다({error.strerror or error}). 폴더의 권한을 확인하거나 `GSAN_REPORTS`에 다른 곳을 지정하십시오.") from error
+            raise StoreError(
+                f"`{where}`에 쓰다가 디스크가 가득 찼습니다. 쓰다 만 것은 지웠습니다. 자리를 비우고 다시 실행하십시오."
+            ) from error
+        raise StoreError(
+            f"`{where}`에 쓸 수 없습니다({error.strerror or error}). 폴더의 권한을 확인하거나 `GSAN_REPORTS`에 다른 곳을 지정하십시오."
+        ) from error
 
 
 def _loads(path: Path) -> list[dict[str, Any]]:
@@ -174,7 +180,18 @@ def _finish(one: Planned, draft: Path, name: str, loads: list[dict[str, Any]], *
     from gsan_lib.reports.pages import render  # nbconvert and the fonts, which a run without changes need not pay for
 
     assert one.inputs is not None
-    told = editions.manifest(name, one.inputs, one.values, loads, created_at=_clock(), municipality=one.municipality, case=one.case.name, variant=one.variant, title_ko=one.case.title, **more)
+    told = editions.manifest(
+        name,
+        one.inputs,
+        one.values,
+        loads,
+        created_at=_clock(),
+        municipality=one.municipality,
+        case=one.case.name,
+        variant=one.variant,
+        title_ko=one.case.title,
+        **more,
+    )
     if (draft / "report.ipynb").exists():
         notebook = editions.normalised(nbformat.read(draft / "report.ipynb", as_version=4))
         editions.write_notebook(notebook, draft / "report.ipynb")
@@ -209,7 +226,9 @@ def _publish(one: Planned, draft: Path, loads: list[dict[str, Any]]) -> Outcome:
     if twin := next((edition for edition in twins if _same(draft, edition.folder)), None):
         return Outcome(one, "same", twin.folder, "다시 실행했고 결과가 바이트까지 같습니다")
     draft.rename(folder / name)
-    return Outcome(one, "done", folder / name, "입력은 같은데 결과가 이전 판과 다릅니다. 사례에 시각이나 난수가 섞였는지 확인하십시오" if twins else "")
+    return Outcome(
+        one, "done", folder / name, "입력은 같은데 결과가 이전 판과 다릅니다. 사례에 시각이나 난수가 섞였는지 확인하십시오" if twins else ""
+    )
 
 
 def _keep_failed(one: Planned, draft: Path, why: str) -> Outcome:

@@ -53,4 +53,15 @@ def test_a_real_file_is_read_or_refused_in_one_sentence(name: str, inbox: Path):
 @pytest.mark.real
 def test_every_kind_of_file_is_among_them(inbox: Path):
     assert len(files()) >= 80
-    assert {Path(name).suffix for name in files()} >= {".csv", ".tsv", ".xls", ".xlsx", ".json", ".geojson", ".xml", ".zip", ".parquet", *NO_TABLE}
+    assert {Path(name).suffix for name in files()} >= {
+        ".csv",
+        ".tsv",
+        ".xls",
+        ".xlsx",
+        ".json",
+        ".geojson",
+        ".xml",
+        ".zip",
+        ".parquet",
+        *NO_TABLE,
+    }

@@ -88,14 +88,28 @@ def test_ridership_by_stop_has_a_preamble_and_three_header_levels(inbox: Path):
     assert table.decisions["header_rows"] == 3
     assert table.decisions["titles"] == ["정류장별 이용인원 - 요일별"]
     assert len(frame) == 2266
-    assert frame.iloc[0][["정류장_ID", "정류장_이름", "2018_월_승차", "2018_월_하차", "2018_월_합계"]].tolist() == ["1716", "병점", "20,626", "20,640", "41,266"]
+    assert frame.iloc[0][["정류장_ID", "정류장_이름", "2018_월_승차", "2018_월_하차", "2018_월_합계"]].tolist() == [
+        "1716",
+        "병점",
+        "20,626",
+        "20,640",
+        "41,266",
+    ]
     for day in "월화수목금토일":
         assert (number(frame[f"2018_{day}_승차"]) + number(frame[f"2018_{day}_하차"]) == number(frame[f"2018_{day}_합계"])).all()
 
 
 def test_hwaseong_households_have_title_rows_and_a_merged_header(inbox: Path):
     frame, table = read(inbox / "population/화성시 읍면동별 세대및인구.xlsx")
-    assert table.columns == ["구분", "구분_2", "총인구_계", "총인구_남", "총인구_여", "세 대", *(f"{who}_{sex}" for who in ("내국인", "등록외국인") for sex in "계남여")]
+    assert table.columns == [
+        "구분",
+        "구분_2",
+        "총인구_계",
+        "총인구_남",
+        "총인구_여",
+        "세 대",
+        *(f"{who}_{sex}" for who in ("내국인", "등록외국인") for sex in "계남여"),
+    ]
     assert table.decisions["titles"][1] == "2018.12.31. (단위 : 세대, 명)"
     people = number(frame["총인구_계"])
     assert people.iloc[0] == people.iloc[1:].sum() == 798_100  # the total row first, then 26 dongs
@@ -166,7 +180,10 @@ def test_emergency_messages_come_out_of_xml(inbox: Path):
 
 @pytest.mark.parametrize(
     ("name", "told"),
-    [("error_no_mandatory_params_utf16.json", "코드 11, NO_MANDATORY_REQUEST_PARAMETERS_ERROR"), ("error_30_service_key_not_registered.xml", "코드 30, SERVICE_KEY")],
+    [
+        ("error_no_mandatory_params_utf16.json", "코드 11, NO_MANDATORY_REQUEST_PARAMETERS_ERROR"),
+        ("error_30_service_key_not_registered.xml", "코드 30, SERVICE_KEY"),
+    ],
 )
 def test_error_bodies_are_errors_whatever_their_dress(inbox: Path, name, told):
     with pytest.raises(InputError, match=told):
@@ -211,10 +228,25 @@ def test_the_same_kind_of_file_comes_in_several_encodings(inbox: Path, name, enc
     assert sum(len(chunk) for chunk in table.chunks(5000)) == rows
 
 
-@pytest.mark.parametrize("name", ["timeseries/CARD_SUBWAY_MONTH_201508.csv", "facilities/national/전국도시공원정보표준데이터.csv", "facilities/national/전국어린이보호구역표준데이터_2020.csv"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "timeseries/CARD_SUBWAY_MONTH_201508.csv",
+        "facilities/national/전국도시공원정보표준데이터.csv",
+        "facilities/national/전국어린이보호구역표준데이터_2020.csv",
+    ],
+)
 def test_fast_path_equals_pandas_cell_by_cell(inbox: Path, name):
     frame, table = read(inbox / name)
-    other = pd.read_csv(inbox / name, encoding="cp949", dtype="str", keep_default_na=False, na_values=[""], index_col=False, usecols=range(len(table.columns)))
+    other = pd.read_csv(
+        inbox / name,
+        encoding="cp949",
+        dtype="str",
+        keep_default_na=False,
+        na_values=[""],
+        index_col=False,
+        usecols=range(len(table.columns)),
+    )
     pd.testing.assert_frame_equal(frame.reset_index(drop=True), other, check_names=False)
 
 

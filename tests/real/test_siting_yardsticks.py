@@ -51,7 +51,9 @@ def test_san_francisco_worst_way_to_the_best_four_stores(san_francisco):
 
 def test_san_francisco_three_stores_farthest_apart(benchmarks):
     stores = pd.read_csv(benchmarks / "spopt_sf" / "SF_store_site_16_longlat.csv", index_col="NAME")
-    places = gpd.GeoSeries.from_xy(stores["long"], stores["lat"], index=stores.index, crs="EPSG:4326").to_crs("EPSG:7131")  # San Francisco's own grid
+    places = gpd.GeoSeries.from_xy(stores["long"], stores["lat"], index=stores.index, crs="EPSG:4326").to_crs(
+        "EPSG:7131"
+    )  # San Francisco's own grid
     assert siting.p_dispersion(between(places, places), p=3).objective == pytest.approx(10_164.495, abs=0.001)
 
 
