@@ -45,7 +45,8 @@ class Outcome:
     rows_kept: int = 0  # rows of the file
     rows_inside: int = 0
     rows_margin: int = 0
-    rows_set_aside: int = 0
+    rows_set_aside: int = 0  # entries beside the snapshot; of a file whose rows become several, parts of rows among them
+    rows_whole_aside: int = 0  # rows of the file of which nothing was kept; rows_read = rows_kept + rows_whole_aside
     repaired: int = 0
     set_aside: tuple[dict[str, Any], ...] = ()  # reason, count, sentence
     repairs: tuple[dict[str, Any], ...] = ()  # code, count, message, rows
@@ -57,13 +58,15 @@ class Outcome:
 
 # %% ../../notebooks/lib/bank/building.ipynb #0298b921
 def _outcome(source: Source, edition: Edition, told: dict[str, Any], fresh: bool) -> Outcome:
-    names = ("sha256", "rows_read", "rows", "rows_kept", "rows_inside", "rows_margin", "rows_set_aside", "repaired")
+    names = ("sha256", "rows_read", "rows", "rows_kept", "rows_inside", "rows_margin", "rows_set_aside", "rows_whole_aside", "repaired")
     lists: dict[str, Any] = {name: tuple(told[name]) for name in ("set_aside", "repairs", "findings")}
     state, sentence = (NEW if fresh else UNCHANGED), ""
     if not told["published"]:
         state, sentence = UNPUBLISHED, "목록에 이 지자체 안의 행이 하나도 없습니다(미공표). 시설이 없다는 뜻이 아닙니다."
     elif told["findings"] and told["findings"][0]["code"] == "raw_changed":
         sentence = told["findings"][0]["sentence"]
+    else:
+        sentence = next((each["sentence"] for each in told["findings"] if each["code"] == "partly_set_aside"), "")
     return Outcome(
         source.id, source.title_ko, edition.file, edition.as_of, state, sentence, **{name: told[name] for name in names}, **lists
     )

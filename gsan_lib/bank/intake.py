@@ -134,6 +134,7 @@ class Steps:
             raise DataError(
                 f"표준 `{self.standard.id}`의 {', '.join(f'`{name}`' for name in taken)}은(는) 뱅크가 쓰는 이름입니다. 다른 이름을 쓰십시오."
             )
+        self.whole = self.partly = 0  # rows of the file set aside as a whole, and kept rows of which a part was set aside
         self._kept_rows: set[int] = set()  # by number, where a reshape makes several rows of one
         self._laid: set[tuple[int, str]] = set()
 
@@ -177,7 +178,9 @@ class Steps:
         self._set_aside(self.table.set_aside.frame())
         read, kept, laid = self.table.rows_read, self.kept, self.writer.rows_set_aside
         if self.standard.reshape:
-            kept, laid = len(self._kept_rows), len({row for row, _ in self._laid} - self._kept_rows)
+            rows = {row for row, _ in self._laid}
+            kept, laid, self.partly = len(self._kept_rows), len(rows - self._kept_rows), len(rows & self._kept_rows)
+        self.whole = laid
         if read != kept + laid:
             raise DataError(
                 f"`{self.order.source.id}`: 읽은 {read:,}행 ≠ 남긴 {kept:,}행 + 제쳐 둔 {laid:,}행. gsan의 잘못이니 이 파일과 함께 알려 주십시오."
@@ -340,6 +343,15 @@ def _told(order: Order, steps: Steps, kept: int, watch: quality.Watch, raw_sha25
                 "sentence": f"원본 `{edition.file}`이(가) 등록부에 적힌 것과 다릅니다(sha256 {raw_sha256[:12]}…). 새 판이면 등록부의 sha256과 as_of를 고치십시오.",
             },
         )
+    if steps.partly:
+        found.append(
+            {
+                "code": "partly_set_aside",
+                "count": steps.partly,
+                "sentence": f"한 행이 자료 여러 행이 되는 파일입니다. 원본 {steps.table.rows_read:,}행 = 남긴 {kept:,}행 + 통째로 제쳐 둔 {steps.whole:,}행이고, "
+                f"남긴 행 가운데 {steps.partly:,}행은 일부만 제쳐 두었습니다.",
+            }
+        )
     repairs = [repair.to_dict() for repair in [*steps.table.repairs, *steps.repairs.list()]]
     inside = report["place"].get("inside", 0) if report["place"] else kept
     about = {
@@ -355,6 +367,7 @@ def _told(order: Order, steps: Steps, kept: int, watch: quality.Watch, raw_sha25
         "sighting": {"file": edition.file, "raw_sha256": raw_sha256, "as_of_note": edition.as_of_note, "recipe": recipe(order, raw_sha256)},
         "rows_read": steps.table.rows_read,
         "rows_kept": kept,
+        "rows_whole_aside": steps.whole,
         "rows_inside": inside,
         "rows_margin": report["place"].get("margin", 0),
         "repairs": repairs,

@@ -96,7 +96,7 @@ def _outcomes(outcomes: list[Outcome], console: Console) -> None:
     ]
     table = _table(columns)
     for each in outcomes:
-        counts = [each.rows_read, each.rows_kept, each.rows_inside, each.rows_margin, each.repaired, each.rows_set_aside]
+        counts = [each.rows_read, each.rows_kept, each.rows_inside, each.rows_margin, each.repaired, each.rows_whole_aside]
         shown = [f"{count:,}" for count in counts] if each.state != "refused" else ["-"] * len(counts)
         table.add_row(each.id.split("/")[1], each.as_of or "미상", *shown, _reasons(each.set_aside), STATES[each.state])
     console.print(table)
