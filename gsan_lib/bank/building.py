@@ -127,7 +127,9 @@ def _ground(place: settings.Municipality, margin_m: float, bank: Bank) -> places
 def _wanted(sources: dict[str, Source], datasets: Sequence[str] | None, bank: Bank) -> list[Source]:
     """The sources to build, in order; what others need and the bank lacks is built along."""
     if unknown := set(datasets or ()) - sources.keys():
-        raise UsageError(f"등록부에 없는 데이터셋입니다: {some(sorted(unknown))}. 있는 것: {some(sorted(sources), 40)}.")
+        raise UsageError(
+            f"등록부에 없는 데이터셋입니다: {some([f'`{name}`' for name in sorted(unknown)])}. 있는 것: {some(sorted(sources), 40)}."
+        )
     chosen = set(datasets or sources)
     chosen |= {name for name in FIRST if name in sources and not manifests(sources[name].id, bank=bank)}
     order = [name for name in FIRST if name in chosen] + [name for name in sources if name in chosen and name not in FIRST]

@@ -14,6 +14,7 @@ from gsan_lib import __version__
 from gsan_lib.errors import GsanError
 
 DONE, FAILED, WRONG_CALL = 0, 1, 2
+INTERRUPTED = 130  # what typer makes of Ctrl-C, without a word
 COMMANDS = {"bank": "데이터 뱅크 / data bank", "report": "보고서 / reports", "casebook": "사례집 / casebook"}
 
 
@@ -60,7 +61,9 @@ def run(arguments: Sequence[str]) -> int:
     debug = len(words) < len(arguments)
     try:
         code = application()(args=words, standalone_mode=False)
-        return code if isinstance(code, int) else DONE
+        if code != INTERRUPTED:
+            return code if isinstance(code, int) else DONE
+        message, code = sentence(KeyboardInterrupt())
     except typer.Exit as ended:
         return ended.exit_code
     except typer.Abort:

@@ -55,7 +55,8 @@ def _with_progress(municipality: str, cases: list[str], jobs: int, force: bool, 
     from gsan_lib.reports import runs
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("보고서", total=None)
         return runs.run(
             municipality, cases, jobs=jobs, force=force, dry_run=dry_run,
