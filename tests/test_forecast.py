@@ -242,6 +242,18 @@ def test_too_few_errors_promise_nothing():
         bt.conformal_radius(np.arange(9), 80)
 
 
+@pytest.mark.parametrize(("count", "level"), [(50, 0.9), (39, 0.8), (99, 0.95), (200, 0.5), (10, 0.9)])
+def test_the_radius_is_the_one_of_mapies_split_conformal_regressor(count, level):
+    from mapie.regression import SplitConformalRegressor
+    from sklearn.dummy import DummyRegressor
+
+    errors = np.random.default_rng(count).normal(size=count)
+    zero = DummyRegressor(strategy="constant", constant=0.0).fit(np.zeros((1, 1)), [0.0])
+    peer = SplitConformalRegressor(zero, confidence_level=level, prefit=True).conformalize(np.zeros((count, 1)), errors)
+    _, interval = peer.predict_interval(np.zeros((1, 1)))
+    assert bt.conformal_radius(np.abs(errors), level) == pytest.approx(interval[0, 1, 0], rel=1e-12)
+
+
 def test_radii_come_from_like_days_and_are_widened_where_those_are_few():
     rng = np.random.default_rng(0)
     kinds = np.where(rng.random((30, 28)) < 0.02, "special", "weekday")
