@@ -77,6 +77,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/gsan/gsan', 'doc_host': 'h
                                                                                 'gsan_lib/analysis/changes.py'),
                                            'gsan_lib.analysis.changes.Rules.__post_init__': ( 'analysis/changes.html#rules.__post_init__',
                                                                                               'gsan_lib/analysis/changes.py'),
+                                           'gsan_lib.analysis.changes._listed_too': ( 'analysis/changes.html#_listed_too',
+                                                                                      'gsan_lib/analysis/changes.py'),
                                            'gsan_lib.analysis.changes._mutual': ( 'analysis/changes.html#_mutual',
                                                                                   'gsan_lib/analysis/changes.py'),
                                            'gsan_lib.analysis.changes._pairs': ( 'analysis/changes.html#_pairs',

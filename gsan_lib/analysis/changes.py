@@ -181,7 +181,17 @@ def _told(frame: gpd.GeoDataFrame, fresh: gpd.GeoDataFrame, tables: list[pd.Data
     change[fresh.index] = otherwise
     change[doubt[side].unique()] = AMBIGUOUS
     change[pairs[side]] = pairs["change"].to_numpy()
-    return change
+    return change.mask((change == otherwise) & _listed_too(frame, pairs[side]), REPEATED)
+
+
+def _listed_too(frame: gpd.GeoDataFrame, partnered: pd.Series) -> pd.Series:
+    """Rows with the name, kind and address of a row that found a partner."""
+    key = pd.DataFrame({
+        "name": frame["name"].astype(str).str.replace(r"\s", "", regex=True), "kind": frame["kind"].astype(str),
+        "address": [street_and_number(text) for text in frame["address"].fillna("").astype(str)],
+    })  # fmt: skip
+    whole = key.agg("|".join, axis=1)
+    return whole.isin(whole[partnered]) & (key["address"] != "")
 
 # %% ../../notebooks/lib/analysis/changes.ipynb #becad5c4
 def host_schools(
