@@ -1246,6 +1246,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/gsan/gsan', 'doc_host': 'h
                                                                                             'gsan_lib/reports/casebook_pages.py'),
                                                  'gsan_lib.reports.casebook_pages._write': ( 'reports/casebook_pages.html#_write',
                                                                                              'gsan_lib/reports/casebook_pages.py'),
+                                                 'gsan_lib.reports.casebook_pages.dataset_names': ( 'reports/casebook_pages.html#dataset_names',
+                                                                                                    'gsan_lib/reports/casebook_pages.py'),
                                                  'gsan_lib.reports.casebook_pages.datasets': ( 'reports/casebook_pages.html#datasets',
                                                                                                'gsan_lib/reports/casebook_pages.py'),
                                                  'gsan_lib.reports.casebook_pages.edition_source': ( 'reports/casebook_pages.html#edition_source',

@@ -48,6 +48,7 @@ def notebook(told: dict) -> tuple[NotebookNode, str]:
     number = displays.number("걸어서 닿는 주민", 86501, "명", estimate=True)
     outputs = [
         _html(displays.style() + displays.block("head", "머리")),
+        _html(displays.block("params", "<p><code>radius_m</code> 140 m</p>")),
         _html(number),
         _html(number),
         _html(displays.figure(svg, "동별 주민", "북쪽에 많다.", table, simulated)),

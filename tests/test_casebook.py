@@ -99,6 +99,14 @@ def test_cases_that_cannot_be_run_are_listed_with_dataset_field_and_reason(tmp_p
         assert words in page, words
 
 
+def test_datasets_are_named_in_korean_and_not_after_the_sample():
+    from gsan_lib.reports import casebook_pages
+
+    names = casebook_pages.dataset_names()
+    assert names["parks"] == "도시공원"
+    assert not [name for name in names.values() if "모의" in name]
+
+
 def test_a_build_that_fails_leaves_the_last_site_and_nothing_else(tmp_path, monkeypatch):
     made_editions.write(tmp_path / "reports", "sample", "park_access", "도시공원", simulated=True)
     site = tmp_path / "site"

@@ -11,6 +11,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -20,6 +21,7 @@ import nbformat
 from jinja2 import Environment
 from markupsafe import Markup, escape
 
+from ..bank.register import register
 from ..errors import GsanError, StoreError
 from ..figures import STAMP
 from . import cases, editions, needs
@@ -29,8 +31,8 @@ from .pages import place_name, side_by_side, span
 from ..settings import municipalities, municipality
 
 # %% auto #0
-__all__ = ['PICTURES', 'NUMBERS', 'ASSETS', 'Told', 'tell', 'Lacking', 'Town', 'lacking_cases', 'town', 'datasets', 'page_source',
-           'edition_source', 'write_sources']
+__all__ = ['PICTURES', 'NUMBERS', 'ASSETS', 'Told', 'tell', 'Lacking', 'Town', 'lacking_cases', 'town', 'datasets',
+           'dataset_names', 'page_source', 'edition_source', 'write_sources']
 
 # %% ../../notebooks/lib/reports/casebook_pages.ipynb #a9e85160
 PICTURES, NUMBERS = 2, 4  # how many a card shows
@@ -183,6 +185,15 @@ def datasets(
             row["uses"].append({"href": f"{one.source.municipality}/{one.page}.html", "title": f"{one.town} {one.title}"})
     return [rows[key] for key in sorted(rows)]
 
+
+def dataset_names() -> dict[str, str]:  # dataset -> Korean name
+    """What the registers call their datasets; a register that cannot be read names none."""
+    names: dict[str, str] = {}
+    for place in municipalities():
+        with suppress(GsanError):
+            names |= {dataset: one.title_ko.removesuffix("(모의)") for dataset, one in register(place).items()}
+    return names
+
 # %% ../../notebooks/lib/reports/casebook_pages.ipynb #f9b02787
 ASSETS = files("gsan_lib") / "assets"
 _STYLE = re.compile(r"<style>.*?</style>", re.S)
@@ -230,9 +241,8 @@ def write_sources(
 ) -> None:
     """Every page of the site as Markdown or notebook, and the editions' files beside them."""
     told = [one for place in towns for one in place.editions]
-    lacks = [{"town": place.name_ko, "title": lack.title, **vars(why)} for place in towns for lack in place.lacks for why in lack.lacks]
     pages = {
-        "index.md": page_source("index.md", towns=towns, editions=told), "not_runnable.md": page_source("not_runnable.md", rows=lacks),
+        "index.md": page_source("index.md", towns=towns, editions=told), "not_runnable.md": page_source("not_runnable.md", towns=towns, names=dataset_names()),
         "datasets.md": page_source("datasets.md", rows=datasets(told)), "methods.md": page_source("methods.md"), "accessibility.md": page_source("accessibility.md"),
     }  # fmt: skip
     pages |= {f"{place.id}/index.md": page_source("town.md", town=place) for place in towns}
