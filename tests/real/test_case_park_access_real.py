@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import geopandas as gpd
+import numpy as np
 import pytest
 from case_cells import Played, play
 
@@ -49,6 +50,21 @@ def test_parks_that_the_gu_placed_on_another_park_go_to_the_citys_position(parks
     moved = rows.loc[gu.index[gu["kind"] == "어린이공원"][0]].geometry
     assert moved.distance(city.geometry.iloc[0]) == 0
     assert 240 < moved.distance(gu.geometry.iloc[0]) < 255
+
+
+def test_the_share_of_residents_within_reach_is_that_of_circles_laid_over_the_dongs(real_bank, parks, tmp_path, monkeypatch):
+    # a second way, without grid: each park a circle of its area and its reach, their union cut with each dong, residents spread evenly
+    rows = twins.merge_twins(parks, twins.find_twins(parks)).rows
+    rows = rows[rows["kind"] != "묘지공원"]
+    area, child, near = rows["area_m2"], rows["kind"] == "어린이공원", rows["kind"] == "근린공원"
+    reach = np.select([child, area >= 30_000, near | (area >= 10_000)], [250, 1000, 500], 250)
+    circles = rows.geometry.buffer(reach + np.sqrt(area / np.pi), quad_segs=64).union_all()
+    dongs, people = bank.load("gwangsan/dong_boundaries").set_index("dong_code"), bank.load("gwangsan/population_age")
+    residents = people[people["sex"] == "all"].groupby("dong_code")["population"].sum().reindex(dongs.index)
+    served = (residents * dongs.intersection(circles).area / dongs.area).sum() / residents.sum()
+    report: Played = play("park_access", tmp_path / "edition", monkeypatch, municipality="gwangsan", cell_m=50)
+    by_trial = report.table("assumptions").set_index(["trial", "spread"])["served"]
+    assert by_trial.loc[("기본(우회 계수 1.0)", "면적에 고르게")] == pytest.approx(100 * served, abs=0.1)
 
 
 def test_the_report_counts_each_resident_and_each_park_once(real_bank, tmp_path, monkeypatch):
