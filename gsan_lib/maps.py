@@ -89,7 +89,8 @@ def _badges(frame: gpd.GeoDataFrame, seen: View) -> list[tuple[float, float]]:
     for point in frame.geometry:
         x, y = (float(value) for value in seen.paper(point.x, point.y))
         spots = [(x + dx, y + dy) for dx, dy in rings]
-        clear = [spot for spot in spots if all(np.hypot(spot[0] - u, spot[1] - v) >= 2 * _BADGE + 1 for u, v in centres)]
+        inside = [spot for spot in spots if all(_BADGE + 1 <= at <= side - _BADGE - 1 for at, side in zip(spot, seen.size, strict=True))]
+        clear = [spot for spot in inside if all(np.hypot(spot[0] - u, spot[1] - v) >= 2 * _BADGE + 1 for u, v in centres)]
         centres.append(clear[0] if clear else spots[0])
     return centres
 

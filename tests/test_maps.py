@@ -135,6 +135,14 @@ def test_badges_of_sites_at_one_place_stand_apart(dongs):
     assert apart[np.triu_indices(9, 1)].min() >= 2 * maps._BADGE
 
 
+def test_badges_near_the_rim_stay_on_the_paper(dongs):
+    seen = cartography.view(dongs)
+    corner = shapely.Point(seen.bounds[2] - 1, seen.bounds[3] - 1)
+    centres = np.array(maps._badges(gpd.GeoDataFrame(geometry=[corner] * 4, crs=dongs.crs), seen))
+    assert (centres >= maps._BADGE).all()
+    assert (centres <= np.array(seen.size) - maps._BADGE).all()
+
+
 def test_places_that_cannot_be_seen_are_counted(dongs, places):
     far = places.copy()
     far.iloc[0, 0] = shapely.Point(dongs.total_bounds[2] + 50_000, dongs.total_bounds[1])
