@@ -168,7 +168,7 @@ def figure(
     mark = stamp(simulated and 'data-simulated="true"' not in picture)
     text = f'<figcaption><strong>{escape(title)}</strong> {mark}<div class="gs-note">{escape(alt)}</div></figcaption>'
     fold = f"<details><summary>같은 수를 표로 보기: {escape(title)}</summary>{twin}</details>"
-    return f'<figure class="gs gs-figure"><div class="gs-picture">{picture}</div>{text}{fold}</figure>'
+    return f'<figure class="gs gs-figure"><div class="gs-picture" tabindex="0" role="group" aria-label="그림">{picture}</div>{text}{fold}</figure>'
 
 
 def decision(

@@ -353,7 +353,7 @@ def _data_html(data: Sequence[Mapping[str, Any]], simulated: bool) -> str:
     rows = [
         {
             "자료": one["title_ko"], "기준일": one["as_of"] or "미상", "입수일": str(one["known_at"])[:10], "행 수": one["rows"],
-            "출처": one.get("attribution") or one["source"], "이용 조건": one["licence"], "식별자": one["id"],
+            "출처와 이용 조건": f"{one.get('attribution') or one['source']} · {one['licence']}",
         }
         for one in data
     ]  # fmt: skip
