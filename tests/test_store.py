@@ -157,6 +157,95 @@ def test_every_load_leaves_a_line_for_the_runner(tmp_path, monkeypatch):
     lines = [json.loads(line) for line in (tmp_path / "loads.jsonl").read_text("utf-8").splitlines()]
     assert [line["sha256"] for line in lines] == [told["sha256"]] * 2
     assert [line["rows"] for line in lines] == [10, 5]
+    assert [line["request"] for line in lines] == [{"as_of": None, "known_at": None, "sha256": None}] * 2
+
+
+@pytest.fixture
+def noted(tmp_path, monkeypatch):
+    """What a kernel's requests left behind."""
+    monkeypatch.setenv("GSAN_LOADS", str(tmp_path / "loads.jsonl"))
+    return lambda: [json.loads(line) for line in (tmp_path / "loads.jsonl").read_text("utf-8").splitlines()]
+
+
+def test_every_request_is_noted_also_the_one_that_finds_nothing(noted):
+    told = write(lamps())
+    snapshots.manifest("sample/lights", as_of="2021-01-01")
+    with pytest.raises(MissingData):
+        store.load("sample/lights", as_of="2019-12-31")
+    with pytest.raises(MissingData):
+        snapshots.manifest("sample/nothing")
+    snapshots.manifest("sample/lights", sha256=told["sha256"])  # always answered alike
+    seen = [(line["id"], line["sha256"], line["rows"], line["request"]["as_of"]) for line in noted()]
+    assert seen == [
+        ("sample/lights", told["sha256"], None, "2021-01-01"),
+        ("sample/lights", None, None, "2019-12-31"),
+        ("sample/nothing", None, None, None),
+    ]
+
+
+def test_a_request_for_unpublished_data_is_noted_although_it_is_refused(noted):
+    told = write(lamps(), published=False)
+    with pytest.raises(MissingData):
+        store.load("sample/lights")
+    (line,) = noted()
+    assert (line["sha256"], line["rows"]) == (told["sha256"], None)
+
+
+REQUESTS = [
+    {"as_of": as_of, "known_at": known_at, "sha256": None}
+    for as_of in (None, "2019-06-01", "2020-12-31", "2022-06-01")
+    for known_at in (None, "2026-01-15", "2026-02-15")
+]
+
+
+def test_pinned_requests_are_answered_as_they_were_whatever_the_bank_learned_since(tmp_path, monkeypatch):
+    a, b, c = lamps(10), lamps(10).iloc[:8], lamps(10).iloc[:6]
+    write(a, file="2020.csv", as_of="2020-12-31", known_at="2026-01-01T00:00:00Z")
+    write(b, file="2022.csv", as_of="2030-12-31", known_at="2026-01-02T00:00:00Z")  # a day that is corrected later
+    write(b, file="2022.csv", as_of="2022-01-01", known_at="2026-02-01T00:00:00Z", raw="1" * 64)
+    before = [snapshots.resolve("sample/lights", request) for request in REQUESTS]
+    held = {(found["sha256"], found["as_of"], found["known_at"]): found for found in before if found}
+    pins = [
+        {"id": "sample/lights", **found, "requests": [asked for asked, got in zip(REQUESTS, before, strict=True) if got == found]}
+        for found in held.values()
+    ]
+    (tmp_path / "pins.json").write_text(json.dumps(pins), encoding="utf-8")
+    write(c, file="2026.csv", as_of="2026-05-01", known_at="2026-03-01T00:00:00Z")
+    write(a, file="2020.csv", as_of="2019-01-01", known_at="2026-03-02T00:00:00Z")  # the register now gives another day
+    now = [snapshots.resolve("sample/lights", request) for request in REQUESTS]
+    assert now != before
+    monkeypatch.setenv("GSAN_PINS", str(tmp_path / "pins.json"))
+    assert [snapshots.resolve("sample/lights", request) for request in REQUESTS] == before
+    assert {each["sha256"] for each in snapshots.manifests("sample/lights")} == {sha for sha, *_ in held}
+    loaded = store.load("sample/lights").attrs["gsan"]
+    assert {name: loaded[name] for name in ("sha256", "as_of", "known_at")} == before[0]
+
+
+def test_pins_hide_what_is_not_pinned_but_not_from_a_writer(tmp_path, monkeypatch):
+    write(lamps())
+    (tmp_path / "pins.json").write_text("[]", encoding="utf-8")
+    monkeypatch.setenv("GSAN_PINS", str(tmp_path / "pins.json"))
+    with pytest.raises(MissingData, match="gsan bank build"):
+        store.load("sample/lights")
+    again = write(lamps(), file="again.csv", known_at="2026-05-01T00:00:00Z")
+    assert len(again["sightings"]) == 2
+
+
+@pytest.mark.parametrize("content", ["", "{", '[{"id": "sample/lights"}]', "[1]"])
+def test_a_damaged_file_of_pins_is_one_sentence(tmp_path, monkeypatch, content):
+    write(lamps())
+    (tmp_path / "pins.json").write_text(content, encoding="utf-8")
+    monkeypatch.setenv("GSAN_PINS", str(tmp_path / "pins.json"))
+    with pytest.raises(StoreError, match="GSAN_PINS"):
+        store.load("sample/lights")
+
+
+def test_what_a_request_would_find_is_told_without_a_note(tmp_path, monkeypatch):
+    told = write(lamps())
+    monkeypatch.setenv("GSAN_LOADS", str(tmp_path / "loads.jsonl"))
+    assert snapshots.resolve("sample/lights", {}) == {"sha256": told["sha256"], "as_of": "2020-12-31", "known_at": KNOWN}
+    assert snapshots.resolve("sample/lights", {"as_of": "2019-01-01"}) is None
+    assert not (tmp_path / "loads.jsonl").exists()
 
 
 def test_geoparquet_is_read_by_geopandas_with_its_crs_and_box():

@@ -12,7 +12,7 @@ import errno
 import json
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -26,7 +26,7 @@ from ..errors import MissingData, StoreError, UsageError
 
 # %% auto #0
 __all__ = ['DATA', 'ASIDE', 'MANIFEST', 'INDEX', 'FORMAT', 'BRIEF', 'writing', 'Bank', 'open_bank', 'split_id', 'now', 'instant',
-           'believed', 'manifests', 'manifest', 'index']
+           'believed', 'stored', 'manifests', 'resolve', 'note', 'answered', 'manifest', 'index']
 
 # %% ../../notebooks/lib/bank/snapshots.ipynb #ce7a7f30
 DATA, ASIDE, MANIFEST, INDEX = "data.parquet", "set_aside.parquet", "manifest.json", "index.json"
@@ -162,12 +162,12 @@ def believed(
     return sorted(last.values(), key=lambda pair: _rank(pair[0]))
 
 # %% ../../notebooks/lib/bank/snapshots.ipynb #d8b550e3
-def manifests(
+def stored(
     id: str,  # municipality/dataset
     *,
     bank: Bank | None = None,
 ) -> list[dict[str, Any]]:  # newest last
-    """All manifests of a dataset. An unfinished snapshot has none and is not there."""
+    """All manifests of a dataset on the disk. An unfinished snapshot has none and is not there."""
     bank = bank or open_bank()
     try:
         folders = bank.fs.ls(bank.path(*split_id(id)), detail=False)
@@ -181,7 +181,116 @@ def manifests(
                 found.append(bank.read_json(*split_id(id), name, MANIFEST))
     return sorted(found, key=lambda manifest: max(map(_rank, manifest["sightings"])))
 
+# %% ../../notebooks/lib/bank/snapshots.ipynb #5d1e0c11
+def _pins() -> list[dict[str, Any]] | None:
+    """What `GSAN_PINS` pins; None where it is not set."""
+    path = os.environ.get("GSAN_PINS")
+    if not path:
+        return None
+    try:
+        with open(path, encoding="utf-8") as file:
+            pins = [pin for pin in json.load(file) if pin["sha256"] and pin["id"]]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise StoreError(
+            f"`GSAN_PINS`={path}을(를) 읽지 못했습니다({error}). `id`, `sha256`, `as_of`, `known_at`가 든 JSON 목록이어야 합니다."
+        ) from None
+    return pins
 
+
+def _sighting(each: dict[str, Any], pin: dict[str, Any]) -> dict[str, Any]:
+    """A sighting as it was when it was pinned, although its day may have been corrected since."""
+    was = {name: pin.get(name) for name in ("as_of", "known_at")}
+    same = [seen for seen in each["sightings"] if seen["known_at"] == was["known_at"]]
+    exact = [seen for seen in same if seen["as_of"] == was["as_of"]]
+    return (exact or same or [{"serial": 0}])[-1] | was
+
+# %% ../../notebooks/lib/bank/snapshots.ipynb #5d1e0c12
+def manifests(
+    id: str,  # municipality/dataset
+    *,
+    bank: Bank | None = None,
+) -> list[dict[str, Any]]:  # newest last
+    """All manifests of a dataset; with `GSAN_PINS` only the pinned snapshots, and of each only the pinned sightings."""
+    every, pins = stored(id, bank=bank), _pins()
+    if pins is None:
+        return every
+    kept = []
+    for each in every:
+        held = [_sighting(each, pin) for pin in pins if (pin["id"], pin["sha256"]) == (id, each["sha256"])]
+        if held:
+            kept.append(each | {"sightings": [seen for place, seen in enumerate(held) if seen not in held[:place]]})
+    return sorted(kept, key=lambda manifest: max(map(_rank, manifest["sightings"])))
+
+# %% ../../notebooks/lib/bank/snapshots.ipynb #5d1e0c14
+_LIMITS = ("as_of", "known_at", "sha256")  # what a request may say
+
+
+def _answer(id: str, request: Mapping[str, Any], every: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The newest manifest that fits a request, with the dates of the sighting that fits."""
+    as_of, known_at, sha256 = (request.get(name) for name in _LIMITS)
+    asked = {name: request.get(name) for name in _LIMITS}
+    for pin in _pins() or []:
+        if pin["id"] == id and asked in [{name: one.get(name) for name in _LIMITS} for one in pin.get("requests") or []]:
+            for each in every:
+                if each["sha256"] == pin["sha256"]:
+                    return each | _sighting(each, pin)
+    if sha256 is not None:
+        every = [each for each in every if each["sha256"].startswith(sha256)]
+    for seen, each in reversed(believed(every, known_at)):
+        if as_of is None or (seen["as_of"] is not None and seen["as_of"] <= as_of):
+            return each | seen
+    return None
+
+
+def resolve(
+    id: str,  # municipality/dataset
+    request: Mapping[str, Any],  # as_of, known_at, sha256; each may be None or not there
+    *,
+    bank: Bank | None = None,
+) -> dict[str, Any] | None:  # sha256, as_of, known_at
+    """What a request would find now, without noting it; None where nothing fits."""
+    found = _answer(id, request, manifests(id, bank=bank))
+    return {name: found[name] for name in ("sha256", "as_of", "known_at")} if found else None
+
+# %% ../../notebooks/lib/bank/snapshots.ipynb #5d1e0c16
+def note(
+    told: Mapping[str, Any],  # id, sha256, request, and what more is known
+) -> None:
+    """Leave a line in the file that `GSAN_LOADS` names."""
+    if path := os.environ.get("GSAN_LOADS"):
+        line = json.dumps(dict(told), ensure_ascii=False, sort_keys=True) + "\n"
+        with open(path, "ab", buffering=0) as file:  # one write: lines of parallel kernels do not mix
+            file.write(line.encode())
+
+
+def answered(
+    id: str,  # municipality/dataset
+    request: Mapping[str, Any],  # as_of, known_at, sha256
+    *,
+    bank: Bank | None = None,
+) -> dict[str, Any]:
+    """The manifest that answers a request. Notes and raises MissingData where there is none."""
+    every = manifests(id, bank=bank)
+    if found := _answer(id, request, every):
+        return found
+    note({"id": id, "sha256": None, "as_of": None, "known_at": None, "rows": None, "request": dict(request)})
+    raise _missing(id, request, every)
+
+# %% ../../notebooks/lib/bank/snapshots.ipynb #5d1e0c17
+def _missing(id: str, request: Mapping[str, Any], every: list[dict[str, Any]]) -> MissingData:
+    """The error of a request that nothing fits."""
+    place, dataset = split_id(id)
+    sha256 = request.get("sha256")
+    if sha256 is not None:
+        every = [each for each in every if each["sha256"].startswith(sha256)]
+    if not every:
+        asked = f"{sha256[:12]}로 시작하는 스냅숏이" if sha256 else "스냅숏이"
+        return MissingData(f"`{id}`: {asked} 없습니다. `gsan bank build {place} --dataset {dataset}`로 만드십시오.", dataset=dataset)
+    held = ", ".join(sorted({str(seen["as_of"] or "기준일 미상") for each in every for seen in each["sightings"]}))
+    asked = ", ".join(f"{name}={request[name]}" for name in ("as_of", "known_at") if request.get(name))
+    return MissingData(f"`{id}`: {asked}에 맞는 스냅숏이 없습니다. 뱅크에 있는 기준일: {held}.", dataset=dataset)
+
+# %% ../../notebooks/lib/bank/snapshots.ipynb #5d1e0c18
 def manifest(
     id: str,  # municipality/dataset
     *,
@@ -191,24 +300,11 @@ def manifest(
     bank: Bank | None = None,
 ) -> dict[str, Any]:  # the manifest, with the `as_of` and `known_at` of the sighting that fits
     """The newest manifest that fits the question. Raises MissingData where there is none."""
-    dataset = split_id(id)[1]
-    every = manifests(id, bank=bank)
-    if sha256 is not None:
-        every = [each for each in every if each["sha256"].startswith(sha256)]
-    fitting = [
-        (seen, each) for seen, each in believed(every, known_at) if as_of is None or (seen["as_of"] is not None and seen["as_of"] <= as_of)
-    ]
-    if fitting:
-        seen, chosen = fitting[-1]
-        return chosen | seen
-    if not every:
-        asked = f"{sha256[:12]}로 시작하는 스냅숏이" if sha256 else "스냅숏이"
-        raise MissingData(
-            f"`{id}`: {asked} 없습니다. `gsan bank build {split_id(id)[0]} --dataset {dataset}`로 만드십시오.", dataset=dataset
-        )
-    held = ", ".join(sorted({str(seen["as_of"] or "기준일 미상") for each in every for seen in each["sightings"]}))
-    asked = ", ".join(f"{name}={value}" for name, value in (("as_of", as_of), ("known_at", known_at)) if value)
-    raise MissingData(f"`{id}`: {asked}에 맞는 스냅숏이 없습니다. 뱅크에 있는 기준일: {held}.", dataset=dataset)
+    request = {"as_of": as_of, "known_at": known_at, "sha256": sha256}
+    found = answered(id, request, bank=bank)
+    if len(sha256 or "") < 64:
+        note({name: found[name] for name in ("id", "sha256", "as_of", "known_at")} | {"rows": None, "request": request})
+    return found
 
 # %% ../../notebooks/lib/bank/snapshots.ipynb #02d4e9c1
 BRIEF = ("id", "dataset", "sha256", "title_ko", "title_en", "standard", "publisher", "licence", "access", "simulated", "published", "rows", "rows_read", "rows_set_aside",

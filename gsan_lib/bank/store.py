@@ -27,7 +27,7 @@ import shapely
 from filelock import FileLock, Timeout
 
 from . import identity
-from .snapshots import ASIDE, DATA, FORMAT, MANIFEST, Bank, manifest, manifests, now, open_bank, split_id, writing
+from .snapshots import ASIDE, DATA, FORMAT, MANIFEST, Bank, answered, manifest, note, now, open_bank, split_id, stored, writing
 from ..errors import MissingData, StoreError
 
 # %% auto #0
@@ -251,7 +251,7 @@ def _publish_folder(writer: Writer, content: dict[str, Any]) -> dict[str, Any]:
     bank, place = writer.bank, (*split_id(writer.id), content["sha256"])
     target = bank.path(*place)
     with _turn(writer.folder):
-        content = _settled(manifests(writer.id, bank=bank), content)
+        content = _settled(stored(writer.id, bank=bank), content)
         if os.path.exists(f"{target}/{MANIFEST}"):
             if content != bank.read_json(*place, MANIFEST):
                 bank.write_json(content, *place, MANIFEST)
@@ -279,7 +279,7 @@ def _flush(path: str) -> None:
 def _publish_objects(writer: Writer, content: dict[str, Any]) -> dict[str, Any]:
     """Without renames: data first, the manifest last. Two writers at the same second may lose a sighting here, never a row."""
     bank, place = writer.bank, (*split_id(writer.id), content["sha256"])
-    content = _settled(manifests(writer.id, bank=bank), content)
+    content = _settled(stored(writer.id, bank=bank), content)
     if not bank.fs.exists(bank.path(*place, MANIFEST)):
         for name in (DATA, ASIDE):
             bank.fs.makedirs(bank.path(*place), exist_ok=True)
@@ -339,8 +339,10 @@ def load(
 ) -> pd.DataFrame:  # GeoDataFrame in EPSG:5179 where there is a geometry; `.attrs["gsan"]` says what it is
     """The newest snapshot that fits. Raises MissingData where there is none, or where the list does not cover the municipality."""
     bank = bank or open_bank()
-    found = manifest(id, as_of=as_of, known_at=known_at, sha256=sha256, bank=bank)
+    request = {"as_of": as_of, "known_at": known_at, "sha256": sha256}
+    found = answered(id, request, bank=bank)
     if not found.get("published", True) and not allow_unpublished:
+        note({name: found.get(name) for name in TOLD} | {"rows": None, "place": place, "request": request})
         raise MissingData(
             f"`{id}`: 목록에 이 지자체의 행이 하나도 없습니다(미공표). 시설이 없다는 뜻이 아니므로 분석에 쓸 수 없습니다. 지자체 자료를 구해 등록하십시오.",
             dataset=split_id(id)[1],
@@ -350,7 +352,7 @@ def load(
     if place is not None:
         frame = frame[frame["place"] == place].reset_index(drop=True)
     frame.attrs["gsan"] = {name: found.get(name) for name in TOLD} | {"rows": len(frame), "place": place}
-    _note(frame.attrs["gsan"])
+    note(frame.attrs["gsan"] | {"request": request})
     return frame
 
 
@@ -362,13 +364,6 @@ def _read(bank: Bank, id: str, sha256: str, name: str) -> pa.Table:
         raise StoreError(f"`{path}`을(를) 읽지 못했습니다({error}). 그 폴더를 지우고 `gsan bank build`를 다시 실행하십시오.") from None
 
 # %% ../../notebooks/lib/bank/store.ipynb #61335b09
-def _note(loaded: dict[str, Any]) -> None:
-    if path := os.environ.get("GSAN_LOADS"):
-        line = json.dumps(loaded, ensure_ascii=False, sort_keys=True) + "\n"
-        with open(path, "ab", buffering=0) as file:  # one write: lines of parallel kernels do not mix
-            file.write(line.encode())
-
-
 def load_set_aside(
     id: str,  # municipality/dataset
     *,

@@ -251,7 +251,7 @@ def manifest(
     **more: Any,
 ) -> dict[str, Any]:
     """What `manifest.json` says of an edition."""
-    snapshots = {one["sha256"]: {key: one.get(key) for key in ("id", "sha256", "as_of", "known_at")} for one in loads}
+    snapshots = {one["sha256"]: {key: one.get(key) for key in ("id", "sha256", "as_of", "known_at")} for one in loads if one["sha256"]}
     return {
         "edition": edition, "created_at": created_at, "status": status, "key": inputs.key, "inputs": vars(inputs), "parameters": dict(values),
         "snapshots": sorted(snapshots.values(), key=lambda one: (one["id"], one["sha256"])), "versions": versions(), **more,

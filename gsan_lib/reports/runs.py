@@ -156,7 +156,7 @@ def _checked(one: Planned, draft: Path, loads: list[dict[str, Any]]) -> None:
     if strangers := sorted({load["id"] for load in loads} - named):
         raise CaseError(f"`NEEDS`에 없는 자료 {', '.join(f'`{id}`' for id in strangers)}을(를) 읽었습니다. `needs` 칸에 적으십시오.")
     told = {entry["sha256"] for entry in json.loads((draft / "results.json").read_text(encoding="utf-8"))["data"]}
-    if untold := sorted({load["id"] for load in loads if load["sha256"] not in told}):
+    if untold := sorted({load["id"] for load in loads if load.get("rows") is not None and load["sha256"] not in told}):
         raise CaseError(f"읽은 자료 {', '.join(f'`{id}`' for id in untold)}이(가) 보고서의 데이터 절에 없습니다. `out.data`에 주십시오.")
 
 # %% ../../notebooks/lib/reports/runs.ipynb #1052d8fa
