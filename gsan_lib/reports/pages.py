@@ -21,11 +21,12 @@ from nbformat import NotebookNode
 
 from ..errors import CaseError, some
 from ..fonts import font_css
+from .addresses import edition_hash
 from .displays import prose
 from ..settings import municipalities, municipality
 
 # %% auto #0
-__all__ = ['side_by_side', 'code_of', 'contents', 'share_glyphs', 'fetched', 'span', 'place_name', 'render']
+__all__ = ['side_by_side', 'code_of', 'contents', 'share_glyphs', 'marked', 'fetched', 'span', 'place_name', 'render']
 
 # %% ../../notebooks/lib/reports/pages.ipynb #ed4eae88
 _ASSETS = files("gsan_lib") / "assets"
@@ -117,6 +118,20 @@ def share_glyphs(
     letters = "".join(f'<path id="{name}" {shape}/>' for shape, name in kept.items())
     return body, f'<svg class="gsan-glyphs" aria-hidden="true" focusable="false"><defs>{letters}</defs></svg>' if kept else ""
 
+# %% ../../notebooks/lib/reports/pages.ipynb #d2c655b9
+_MARKED = re.compile(r'<div class="gs-note gs-edition">[^<]*</div>')
+
+
+def marked(
+    html: str,  # with figures as `displays.figure` makes them
+    manifest: Mapping[str, Any],  # of their edition
+    word: str = "판 지문",
+) -> str:
+    """The HTML with the edition's hash in every caption, once; a manifest without a hash leaves it as it is."""
+    mark = edition_hash(manifest)
+    note = f'<div class="gs-note gs-edition">{escape(word)} {escape(mark)}</div>'
+    return _MARKED.sub("", html).replace("</figcaption>", f"{note}</figcaption>") if mark else html
+
 # %% ../../notebooks/lib/reports/pages.ipynb #d63adee9
 _LOADING = re.compile(r"<(?:style\b.*?</style|[a-z][^>]*)>", re.I | re.S)  # tags and style sheets; not the text between them
 _FETCHED = re.compile(
@@ -140,6 +155,7 @@ def _facts(results: Mapping[str, Any], manifest: Mapping[str, Any]) -> list[tupl
     facts += [("자료 기준일", span(spans)), ("자료 입수일", span(known))]
     variant = results.get("variant") or manifest.get("variant")
     facts += [("변형", str(variant))] if variant and variant != "default" else []
+    facts += [("판 지문", edition_hash(manifest))]
     return [(name, value) for name, value in facts if value]
 
 
@@ -176,7 +192,7 @@ def render(
     results, manifest = meta.get("results") or {}, meta.get("manifest") or {}
     unseen = re.compile(r"<style>.*?</style>|<!--.*?-->", re.S)  # the displays' style comes once, in the head
     body, sections = contents(unseen.sub("", _cells_html(notebook)))
-    body, glyphs = share_glyphs(body)
+    body, glyphs = share_glyphs(marked(body, manifest))
     place = place_name(results.get("municipality") or manifest.get("municipality") or "")
     told: dict[str, Any] = {
         "title": _title(results, notebook), "place": place, "simulated": bool(results.get("simulated")), "facts": _facts(results, manifest),
