@@ -10,11 +10,12 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from html import escape, unescape
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment
+from jinja2 import Environment, Template
 from markupsafe import Markup
 from nbconvert import TemplateExporter
 from nbformat import NotebookNode
@@ -62,11 +63,16 @@ def _gathered(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
     return rows
 
 # %% ../../notebooks/lib/reports/pages.ipynb #dacfd154
-def _cells_html(notebook: NotebookNode) -> str:
+@lru_cache
+def _exporter() -> TemplateExporter:
     # not nbconvert's HTMLExporter: it sends the page through an HTML parser, which rewrites the figures
     exporter = TemplateExporter(template_name="report", template_file="index.html.j2", extra_template_basedirs=[str(_ASSETS)])
     exporter.register_filter("prose", prose)
-    body, _ = exporter.from_notebook_node(side_by_side(notebook))
+    return exporter
+
+
+def _cells_html(notebook: NotebookNode) -> str:
+    body, _ = _exporter().from_notebook_node(side_by_side(notebook))
     return body
 
 
@@ -206,10 +212,14 @@ def render(
     return page
 
 
+@lru_cache
+def _frame() -> Template:
+    return Environment(autoescape=True).from_string(_asset("report/page.html.j2"))
+
+
 def _page(told: Mapping[str, Any], body: str, glyphs: str, fonts: str) -> str:
-    template = Environment(autoescape=True).from_string(_asset("report/page.html.j2"))
     style = _asset("findings.css") + _asset("report/report.css")
-    return template.render(**told, body=Markup(body), glyphs=Markup(glyphs), fonts=Markup(fonts), style=Markup(style))
+    return _frame().render(**told, body=Markup(body), glyphs=Markup(glyphs), fonts=Markup(fonts), style=Markup(style))
 
 
 def _letters(page: str) -> str:
