@@ -72,7 +72,7 @@ def write(reports: Path, municipality: str, case: str, title: str, *, simulated:
         "edition": name,
         "created_at": "2026-11-23T08:00:00+00:00",
         "status": "done",
-        "key": name,
+        "key": name.rsplit("-", 1)[1] * 8,
         "municipality": municipality,
         "case": case,
         "variant": "default",

@@ -12,11 +12,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from gsan_lib.cli.report_print import print_edition
 
 if TYPE_CHECKING:
     from gsan_lib.reports.runs import Outcome, Run
 
 app = typer.Typer(no_args_is_help=True)
+app.command("pdf")(print_edition)
 
 STATUS = {
     "failed": "[bold red]실패[/]",
