@@ -19,6 +19,7 @@ install: .venv/.installed  ## .venv with everything in requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv==$(UV)"
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@$(BIN)/jupyter kernelspec install --sys-prefix --name gsan gsan_lib/assets/kernels/gsan 2>/dev/null
 	@touch $@
 
 reports: install  ## MUNICIPALITY=sample: data bank, case studies, casebook
