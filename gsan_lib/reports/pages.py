@@ -24,6 +24,7 @@ from ..errors import CaseError, some
 from ..fonts import font_css
 from .addresses import edition_hash
 from .displays import prose
+from .yardsticks import panel, panel_style
 from ..settings import municipalities, municipality
 
 # %% auto #0
@@ -203,7 +204,7 @@ def render(
     told: dict[str, Any] = {
         "title": _title(results, notebook), "place": place, "simulated": bool(results.get("simulated")), "facts": _facts(results, manifest),
         "question": Markup(prose(results.get("question", ""))), "decision": results.get("decision"), "contents": sections, "code": code_of(notebook),
-        "foot": f"gsan이 {place}의 자료로 만든 보고서입니다. 수치 전체는 같은 폴더의 results.json과 Parquet 파일에 있습니다.",
+        "known": panel(manifest), "foot": f"gsan이 {place}의 자료로 만든 보고서입니다. 수치 전체는 같은 폴더의 results.json과 Parquet 파일에 있습니다.",
     }  # fmt: skip
     draft = _page(told, body, glyphs, fonts="")
     page = _page(told, body, glyphs, fonts=font_css(_letters(draft)))
@@ -218,7 +219,7 @@ def _frame() -> Template:
 
 
 def _page(told: Mapping[str, Any], body: str, glyphs: str, fonts: str) -> str:
-    style = _asset("findings.css") + _asset("report/report.css")
+    style = _asset("findings.css") + _asset("report/report.css") + panel_style()
     return _frame().render(**told, body=Markup(body), glyphs=Markup(glyphs), fonts=Markup(fonts), style=Markup(style))
 
 

@@ -56,12 +56,21 @@ class Answer:
         if value is None:
             return "–"
         exact = value == round(value, self.digits) or self.ok
-        return f"{value:,.{self.digits if exact else self.digits + 3}f} {self.unit.get(language, '')}".strip()
+        unit = self.unit.get(language, "")
+        return f"{value:,.{self.digits if exact else self.digits + 3}f}{' ' if unit.isascii() else ''}{unit}".strip()
 
     @property
     def name_ko(self) -> str:
         """The method's Korean name."""
         return self.name["ko"]
+
+    @property
+    def complaint(self) -> str:
+        """In Korean, what is wrong with it; empty where it agrees."""
+        if self.ok:
+            return ""
+        why = self.note.get("ko") or f"알려진 답은 {self.shown(self.expected)}인데 {self.shown(self.found)}이(가) 나왔습니다."
+        return f"{self.name_ko} – {self.problem['ko']}: {why}"
 
     def to_dict(self) -> dict[str, Any]:  # JSON-able
         """What the manifest keeps; noise beyond the published digits is cut, so that the same answer has the same bytes."""
