@@ -205,6 +205,13 @@ class Sheet:
     below: float  # height of the plot's lower edge on the paper, points
 
 
+class _Canvas(FigureCanvasAgg):
+    """A canvas that draws when a file is asked for, not after every layer, as geopandas would have it."""
+
+    def draw_idle(self, *_: Any, **__: Any) -> None:
+        """Nobody is watching."""
+
+
 def sheet(
     title: str,
     *,
@@ -223,7 +230,7 @@ def sheet(
     foot = sum(key.height() + 6 for key in keys) + (Note(credit.text, 9).height() + 4 if credit.text else 0) + MARGIN
     height = head + plot[1] + inset[1] + strip + foot
     figure = Figure(figsize=(WIDTH / 72, height / 72), dpi=150)
-    FigureCanvasAgg(figure)
+    _Canvas(figure)
     paper = _paper(figure, height)
     y = height - MARGIN - stamp_room
     for row, line in enumerate(heads):
