@@ -12,7 +12,7 @@ import toys
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from gsan_lib.errors import GsanError
-from gsan_lib.reports import cases
+from gsan_lib.reports import cases, variants
 from gsan_lib.settings import municipalities, municipality, read_yaml
 
 HANGUL = re.compile(r"[가-힣]")
@@ -98,7 +98,7 @@ def test_every_parameter_file_fits_its_case():
     for place in municipalities():
         for path in sorted((municipality(place).folder / "cases").glob("*.yml")):
             try:
-                cases.variants(place, cases.case(path.stem))
+                variants.variants(place, cases.case(path.stem))
             except GsanError as error:
                 broken[f"{place}/{path.name}"] = str(error)
     assert broken == {}

@@ -10,7 +10,7 @@ import toys
 import yaml
 
 from gsan_lib.errors import InputError, UsageError
-from gsan_lib.reports import cases
+from gsan_lib.reports import cases, variants
 from gsan_lib.reports.params import accepted, declared, resolved, typed
 
 CELL = """\
@@ -120,11 +120,11 @@ def home(tmp_path, monkeypatch):
 def stated(home, content):
     text = content if isinstance(content, str) else yaml.safe_dump(content, allow_unicode=True)
     (home / "parameters" / "toy" / "cases" / "good.yml").write_text(text, encoding="utf-8")
-    return cases.variants("toy", cases.case("good"))
+    return variants.variants("toy", cases.case("good"))
 
 
 def test_without_a_file_the_case_runs_with_its_defaults(home):
-    assert cases.variants("toy", cases.case("good")) == {"default": {"municipality": "toy", "radius_m": 140.0, "spread": "weighted"}}
+    assert variants.variants("toy", cases.case("good")) == {"default": {"municipality": "toy", "radius_m": 140.0, "spread": "weighted"}}
 
 
 def test_common_values_hold_for_all_variants_and_a_variant_overrides_them(home):

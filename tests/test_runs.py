@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 from gsan_lib.cli import report
 from gsan_lib.errors import CaseError, StoreError, UsageError
-from gsan_lib.reports import editions, runs
+from gsan_lib.reports import editions, runs, work
 from gsan_lib.reports.cases import case
 from gsan_lib.reports.needs import lacking
 
@@ -66,6 +66,7 @@ def test_an_edition_holds_the_report_the_results_and_every_table(ran):
         "report.html",
         "results.json",
         "manifest.json",
+        "ro-crate-metadata.json",
         "far_table.parquet",
         "radius.parquet",
         "far_chart.svg",
@@ -150,27 +151,36 @@ def test_a_second_run_changes_nothing_and_a_failed_case_is_tried_again(ran):
 
 
 def test_the_same_inputs_give_the_same_bytes(ran):
-    first = ran[1]["good"].folder
-    kept = {path.name: path.read_bytes() for path in first.iterdir() if path.name not in ("manifest.json", "report.html")}
-    draft = ran[0] / "draft"
-    draft.mkdir()
-    one = runs.plan("toy", ["good"])[0]
-    runs._finish(one, draft, "again", runs._fill(one, draft, []))
-    assert {path.name: path.read_bytes() for path in draft.iterdir() if path.name not in ("manifest.json", "report.html")} == kept
+    (again,) = runs.run("toy", ["good"], force=True).outcomes
+    assert (again.status, again.folder) == ("same", ran[1]["good"].folder)
+
+
+def test_with_the_clock_held_page_manifest_and_crate_are_the_same_bytes_too(home, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1764000000")
+    first = runs.run("toy").outcomes[0].folder
+    kept = {path.name: path.read_bytes() for path in first.iterdir()}
+    shutil.rmtree(home / "reports")
+    second = runs.run("toy").outcomes[0].folder
+    assert second == first
+    assert {path.name: path.read_bytes() for path in second.iterdir()} == kept
+    assert json.loads(kept["manifest.json"])["created_at"] == "2025-11-24T16:00:00+00:00"
 
 
 @pytest.mark.parametrize("repeats", [True, False])
 def test_a_forced_run_is_compared_with_the_report_from_the_same_inputs(ran, monkeypatch, repeats):
     first = ran[1]["good"].folder
+    asked = json.loads((first / "manifest.json").read_text(encoding="utf-8"))["snapshots"]
 
-    def copied(one, draft, running):
+    def copied(task, draft):
         for path in first.iterdir():
             (draft / path.name).write_bytes(path.read_bytes())
         if not repeats:
-            (draft / "radius.parquet").write_bytes(b"a clock crept in")
-        return []
+            (draft / "radius.parquet").write_bytes((first / "far_table.parquet").read_bytes())  # as if a clock had crept in
+        lines = [json.dumps({**one, "request": request}) for one in asked for request in one["requests"]]
+        (draft / ".loads").write_text("\n".join(lines), encoding="utf-8")
+        return [json.loads(line) for line in lines], 0.0
 
-    monkeypatch.setattr(runs, "_fill", copied)
+    monkeypatch.setattr(work, "fill", copied)
     again = runs.run("toy", ["good"], force=True).outcomes[0]
     if repeats:
         assert (again.status, again.folder) == ("same", first)
@@ -184,7 +194,7 @@ def test_one_changed_row_changes_number_figure_and_decision(home):
     first = runs.run("toy", ["good"]).outcomes[0].folder
     toys.put(home, "hydrants", pd.DataFrame({"facility_no": ["A", "B"], "people": [50, 20]}), as_of="2026-02-01")
     planned = runs.plan("toy", ["good"])[0]
-    assert planned.why == "바뀐 것: 데이터"
+    assert planned.why == "바뀐 것: 데이터(hydrants)"
     second = runs.run("toy", ["good"]).outcomes[0].folder
     before, after = (json.loads((folder / "results.json").read_text(encoding="utf-8")) for folder in (first, second))
     assert (before["numbers"][0]["value"], after["numbers"][0]["value"]) == (30, 70)
@@ -205,7 +215,7 @@ def test_all_parameter_problems_of_all_cases_come_at_once_before_a_kernel_starts
     cases = home / "parameters" / "toy" / "cases"
     (cases / "good.yml").write_text("variants:\n  default: {radius_m: 9000, radios: 1}\n  strict: {radius_m: '140'}\n", encoding="utf-8")
     (cases / "other.yml").write_text("variants:\n  default: {spread: guess}\n", encoding="utf-8")
-    monkeypatch.setattr(runs, "_run_all", lambda *_: pytest.fail("a kernel was started"))
+    monkeypatch.setattr(runs, "_hand_out", lambda *_: pytest.fail("a kernel was started"))
     with pytest.raises(UsageError) as caught:
         runs.run("toy")
     for said in ("radios", "9000", "'140'", "guess", "good.yml", "other.yml"):
@@ -281,48 +291,44 @@ def test_a_dry_run_says_what_and_why_and_writes_nothing(home):
 def test_a_reports_folder_that_cannot_be_written_is_one_sentence_before_a_kernel_starts(home, monkeypatch):
     (home / "file").write_text("", encoding="utf-8")
     monkeypatch.setenv("GSAN_REPORTS", str(home / "file" / "reports"))
-    monkeypatch.setattr(runs, "_fill", lambda *_: pytest.fail("a kernel was started"))
+    monkeypatch.setattr(work, "fill", lambda *_: pytest.fail("a kernel was started"))
     with pytest.raises(StoreError, match="GSAN_REPORTS"):
         runs.run("toy")
 
 
 @pytest.mark.parametrize("fails", [False, True])
 def test_a_full_disk_leaves_nothing_half_written(home, monkeypatch, fails):
-    def filled(one, draft, running):
+    def filled(task, draft):
         (draft / "results.json").write_text("{}", encoding="utf-8")
         if fails:
             raise CaseError("멈췄습니다")
-        return []
+        return [], 0.0
 
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(runs, "_fill", filled)
-    monkeypatch.setattr(runs, "_finish", full)
+    monkeypatch.setattr(work, "fill", filled)
+    monkeypatch.setattr(work, "_write", full)
     with pytest.raises(StoreError, match="디스크가 가득 찼습니다"):
         runs.run("toy")
     assert not list((home / "reports").glob("*/*/*/*"))
     assert not list((home / "reports").glob("*/*/*/.*"))
 
 
-def test_a_draft_of_a_killed_run_is_swept_and_that_of_a_living_one_stays(home):
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    folder = home / "reports" / "toy" / "good" / "default"
-    left, alive = folder / f".draft-{dead.pid}-aaaaaaaa", folder / f".draft-{os.getpid()}-bbbbbbbb"
+def test_the_draft_of_a_killed_run_is_swept_by_the_next_one(home):
+    left = home / "reports" / "toy" / "good" / "default" / ".draft-aaaaaaaa"
     left.mkdir(parents=True)
-    alive.mkdir()
-    runs._sweep("toy")
+    (left / "report.ipynb").write_text("half", encoding="utf-8")
+    assert runs.run("toy").outcomes[0].status == "done"
     assert not left.exists()
-    assert alive.exists()
 
 
 def _kernels_of(home: Path) -> list[int]:
-    """Processes whose environment names the toy home."""
+    """Processes that work in the toy home."""
     found = []
-    for path in Path("/proc").glob("[0-9]*/environ"):
+    for path in Path("/proc").glob("[0-9]*/cwd"):
         try:
-            mine = f"GSAN_EDITION_DIR={home}".encode() in path.read_bytes()
+            mine = os.readlink(path).startswith(str(home / "reports"))
         except OSError:
             continue
         found += [int(path.parent.name)] if mine else []
@@ -330,8 +336,10 @@ def _kernels_of(home: Path) -> list[int]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for kernels in /proc")
-def test_ctrl_c_ends_the_kernels_and_leaves_no_draft(home):
-    toys.write_case(home, "good", results="import time\nprint('waiting')\ntime.sleep(600)")
+@pytest.mark.parametrize(("cases", "how"), [(1, signal.SIGINT), (2, signal.SIGINT), (2, signal.SIGKILL)])
+def test_an_interrupted_run_ends_its_kernels_and_leaves_no_draft(home, cases, how):
+    for name in ["good", "other"][:cases]:
+        toys.write_case(home, name, results="import time\nprint('waiting')\ntime.sleep(600)")
     command = "import sys\nfrom gsan_lib.reports import runs\ntry:\n    runs.run('toy')\nexcept KeyboardInterrupt:\n    print('stopped', flush=True)\n    sys.exit(1)"
     process = subprocess.Popen(
         [sys.executable, "-c", command],
@@ -341,13 +349,17 @@ def test_ctrl_c_ends_the_kernels_and_leaves_no_draft(home):
         text=True,
     )
     deadline = time.monotonic() + 60
-    while not _kernels_of(home) and time.monotonic() < deadline:
+    while len(_kernels_of(home)) < cases and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert _kernels_of(home), "no kernel was started"
-    process.send_signal(signal.SIGINT)
+    assert len(_kernels_of(home)) == cases, "not every kernel was started"
+    time.sleep(0.5)
+    process.send_signal(how)
     said, trouble = process.communicate(timeout=30)
-    assert (process.returncode, said) == (1, "stopped\n")
+    assert (process.returncode, said) == ((1, "stopped\n") if how == signal.SIGINT else (-signal.SIGKILL, ""))
     assert "Traceback" not in trouble
+    until = time.monotonic() + 10
+    while _kernels_of(home) and time.monotonic() < until:
+        time.sleep(0.1)
     assert not _kernels_of(home)
     assert not list((home / "reports").glob("*/*/*/.*"))
 

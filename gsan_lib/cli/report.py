@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -28,6 +28,7 @@ STATUS = {
     "unchanged": "변한 것 없음",
     "not_runnable": "[yellow]실행할 수 없음[/]",
 }
+MOST_SHOWN = 60  # variants that are named one by one; failures come first
 STATE = {"done": "완료", "failed": "[red]실패[/]", "damaged": "[red]손상[/]"}
 
 
@@ -35,7 +36,11 @@ STATE = {"done": "완료", "failed": "[red]실패[/]", "damaged": "[red]손상[/
 def run_cases(
     municipality: str = typer.Argument(help="지자체 / municipality"),
     cases: Annotated[list[str] | None, typer.Argument(metavar="[CASE]...", help="사례, 없으면 모두 / cases, default all")] = None,
-    jobs: int = typer.Option(2, "--jobs", min=1, help="동시에 돌릴 커널 수 / kernels at a time"),
+    jobs: int = typer.Option(2, "--jobs", min=1, help="동시에 만들 보고서 수 / reports at a time"),
+    scheduler: str | None = typer.Option(
+        None, "--scheduler", metavar="tcp://HOST:PORT", help="Dask 스케줄러에 맡김 / hand the work to a Dask scheduler"
+    ),
+    retries: int = typer.Option(1, "--retries", min=0, help="갑자기 끝난 커널을 다시 돌릴 횟수 / how often a lost kernel is tried again"),
     dry_run: bool = typer.Option(False, "--dry-run", help="무엇을 왜 돌릴지만 보임 / only say what would run"),
     force: bool = typer.Option(False, "--force", help="변한 것이 없어도 다시 / run again what has not changed"),
     as_json: bool = typer.Option(False, "--json", help="JSON으로 / as JSON"),
@@ -44,26 +49,40 @@ def run_cases(
     from gsan_lib.reports import runs  # the bank and its libraries, which `--help` need not wait for
 
     named = list(cases or [])
+    how: dict[str, Any] = {"jobs": jobs, "scheduler": scheduler, "retries": retries, "force": force, "dry_run": dry_run}
     if as_json:
-        result = runs.run(municipality, named, jobs=jobs, force=force, dry_run=dry_run)
-        typer.echo(json.dumps([one.to_dict() for one in result.outcomes], ensure_ascii=False, indent=1))
+        result = runs.run(municipality, named, **how)
+        same = lambda one: [
+            found.sentence for found in result.alike if found.case == one.planned.case.name and one.planned.variant in found.variants
+        ]
+        typer.echo(json.dumps([one.to_dict() | {"alike": same(one)} for one in result.outcomes], ensure_ascii=False, indent=1))
     else:
-        result = _with_progress(municipality, named, jobs, force, dry_run)
+        result = _with_progress(municipality, named, how)
         _show(result)
     return 1 if result.failed or (named and result.counted("not_runnable")) else 0
 
 
-def _with_progress(municipality: str, cases: list[str], jobs: int, force: bool, dry_run: bool) -> Run:
+def _with_progress(municipality: str, cases: list[str], how: dict[str, Any]) -> Run:
     from gsan_lib.reports import runs
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("남은 시간"),
+        TimeRemainingColumn(),
+    )
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("보고서", total=None)
-        return runs.run(
-            municipality, cases, jobs=jobs, force=force, dry_run=dry_run,
-            started=lambda todo: bar.update(task, total=todo), progress=lambda outcome: bar.update(task, advance=outcome.ran, description=outcome.planned.label),
-        )  # fmt: skip
+
+        def told(outcome: Outcome) -> None:
+            bar.update(task, advance=outcome.ran, description=outcome.planned.label)
+            if outcome.status == "failed":  # not only at the end of a long run
+                bar.console.print(f"✗ {outcome.planned.label}: {outcome.reason}", markup=False, highlight=False)
+
+        return runs.run(municipality, cases, **how, started=lambda todo: bar.update(task, total=todo), progress=told)
 
 
 def _console() -> Console:
@@ -85,11 +104,15 @@ def _show(result: Run) -> None:
     table = _table("상태", "사례", "변형", "물음")
     rank = {status: place for place, status in enumerate(STATUS)}
     ordered = sorted(result.outcomes, key=lambda outcome: rank[outcome.status])
-    for one in ordered:
+    for one in ordered[:MOST_SHOWN]:
         table.add_row(STATUS[one.status], one.planned.case.name, one.planned.variant, Text(one.planned.case.title))
     console.print(table)
-    for one in ordered:  # beside the table, where a long path or reason stays on one line
+    for one in ordered[:MOST_SHOWN]:  # beside the table, where a long path or reason stays on one line
         _explain(one)
+    if len(ordered) > MOST_SHOWN:
+        typer.echo(f"… 나머지 {len(ordered) - MOST_SHOWN:,}개는 `--json`이나 `gsan report list {result.municipality}`로 보십시오.")
+    for found in result.alike:
+        typer.echo(f"✗ {found.sentence}")
     counted = {status: result.counted(status) for status in STATUS}
     console.print(
         f"{result.municipality}: "
@@ -103,13 +126,16 @@ def _explain(one: Outcome) -> None:
     """What a user should know of one variant beyond its status."""
     name = f"{one.planned.case.name}/{one.planned.variant}"
     if one.status == "failed":
-        typer.echo(f"✗ {name}: {one.reason}\n  {one.folder}/report.ipynb")
+        typer.echo(f"✗ {name}: {one.reason}" + (f"\n  {one.folder}/report.ipynb" if one.folder else ""))
     elif one.status == "not_runnable":
         typer.echo("\n".join([f"- {name}: 자료가 모자랍니다.", *(f"    {lack.reason}" for lack in one.planned.lacks)]))
     elif one.status == "planned":
         typer.echo(f"- {name}: {one.reason}")
     elif one.ran:
-        typer.echo(f"✓ {one.folder}/report.html" + (f" ({one.reason})" if one.reason else ""))
+        more = [one.reason] if one.reason else []
+        more += [f"커널이 갑자기 끝나 {one.tries}번째에 됐습니다"] if one.tries > 1 else []
+        more += [f"비밀 값을 가렸습니다: {', '.join(one.masked)}"] if one.masked else []
+        typer.echo(f"✓ {one.folder}/report.html" + (f" ({'; '.join(more)})" if more else ""))
 
 
 @app.command("list")
@@ -132,11 +158,19 @@ def list_editions(
             )
         )
         return 0
+    broken = {one.folder: editions.damage(one, quick=True) for one in found}
     table = _table("지자체", "사례", "변형", "판", "상태", "만든 때")
     for one in found:
-        table.add_row(one.municipality, one.case, one.variant, one.name, STATE[one.status], one.created_at)
+        table.add_row(
+            one.municipality, one.case, one.variant, one.name, STATE["damaged" if broken[one.folder] else one.status], one.created_at
+        )
     if found:
         _console().print(table)
+        for folder, problems in broken.items():
+            if problems:
+                typer.echo(
+                    f"✗ {folder}: {'; '.join(problems)}. 이 판은 손상되었습니다. 그대로 두고 `gsan report run`으로 새 판을 만드십시오."
+                )
     else:
         typer.echo("아직 만든 보고서가 없습니다. `gsan report run 지자체`로 만드십시오.")
     return 0

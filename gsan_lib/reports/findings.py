@@ -100,7 +100,7 @@ class Findings:
         self.results: dict[str, Any] = {
             "case": case, "municipality": self.place.id, "variant": variant, "simulated": self.place.simulated, "title_ko": title,
             "question": "", "parameters": values, "numbers": [], "tables": [], "figures": [], "texts": [], "data": [], "sensitivity": [],
-            "limits": [], "decision": None,
+            "same": [], "limits": [], "decision": None,
         }  # fmt: skip
         self._frames: dict[str, tuple[pd.DataFrame, dict[str, Any]]] = {}
         self._cards: _Cards | None = None
@@ -277,6 +277,23 @@ class Findings:
         """How the answer moves when an assumption does."""
         self._record("sensitivity", key, frame, title, units, labels, digits, text=text)
         self._show((displays.block("text", displays.prose(text)) if text else "") + self._html(key, len(frame)))
+
+    def same(
+        self,
+        parameters: Sequence[str],  # names
+        why: str,  # Korean
+        figures: Sequence[str] = (),  # keys; none: all results
+    ) -> None:
+        """Say that these parameters may leave the results, or these figures, as they are. Raises CaseError for an unknown name."""
+        unknown = sorted(set(parameters) - self.results["parameters"].keys()) + sorted(
+            set(figures) - {one["key"] for one in self.results["figures"]}
+        )
+        if unknown or not parameters or not why.strip():
+            raise CaseError(
+                f"`out.same`에는 매개변수 이름과 까닭, 이미 기록한 그림의 키가 와야 합니다. 모르는 이름: {', '.join(map(repr, unknown)) or '없음'}."
+            )
+        self.results["same"].append({"parameters": list(parameters), "figures": list(figures), "why": why})
+        self._show(displays.block("text", displays.prose(why)))
 
     def limits(
         self,
