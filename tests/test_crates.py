@@ -9,6 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 import rdflib
 import toys
 from offline_validator import OfflineValidator, contexts
+from rocrate.rocrate import ROCrate
 from rocrate_validator.models import Severity
 
 from gsan_lib.errors import InputError
@@ -77,6 +79,16 @@ def edition(ran: dict[str, Path], tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def validator(inbox: Path, tmp_path_factory: pytest.TempPathFactory) -> OfflineValidator:
     return OfflineValidator(inbox / "standards", tmp_path_factory.mktemp("validator") / "cache")
+
+
+@pytest.mark.parametrize("name", ["good", "stops"])
+def test_a_run_leaves_a_crate_that_is_true(ran: dict[str, Path], name: str) -> None:
+    assert crates.check(ran[name]) == []
+    told = crates.ask(ran[name])
+    assert (told.who, told.error is None) == ("보기구", name == "good")
+    assert told.started is not None
+    assert told.ended is not None
+    assert told.started <= told.ended
 
 
 # ---- the same bytes, cheaply
@@ -148,6 +160,7 @@ def test_a_failed_run_is_told_as_failed_with_its_reason(validator: OfflineValida
     run = node(read(folder), "#run")
     assert run["actionStatus"] == "http://schema.org/FailedActionStatus"
     assert "wrong_column" in run["error"]
+    assert str(Path.home()) not in run["error"]
     assert "wrong_column" in (crates.ask(folder).error or "")
     assert crates.check(folder) == []
 
@@ -328,6 +341,30 @@ def test_the_library_answers_the_same_from_plain_json(edition: Path) -> None:
     assert told.environment == {"TZ": "Asia/Seoul"}
     assert {name.lower(): version for name, version in told.software.items()} == manifest["versions"]
     assert crates.WORKFLOW in told.profiles
+
+
+def test_another_library_reads_the_crate(edition: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        crate = ROCrate(edition)
+    assert crate.mainEntity.id == "report.ipynb"
+    assert crate.mainEntity["programmingLanguage"]["name"] == "Jupyter Notebook"
+    assert [one["agent"]["name"] for one in crate.get_by_type("CreateAction")] == ["보기구"]
+    assert {one.id for one in crate.get_by_type("File")} == {path.name for path in edition.iterdir()} - {crates.NAME}
+
+
+def test_a_snapshot_that_the_bank_saw_twice_is_one_input_with_both_days(edition: Path) -> None:
+    manifest = read(edition, "manifest.json")
+    (one,) = manifest["snapshots"]
+    first, again = one | {"requests": [{"as_of": "2026"}]}, one | {"as_of": "2026-06-01", "known_at": "2026-11-20T00:00:00Z"}
+    manifest["snapshots"] = [first, again]
+    put(edition, manifest, "manifest.json")
+    crates.write(edition, manifest, read(edition, "results.json"))
+    (told,) = crates.ask(edition).inputs
+    assert told.as_of == "2026-01-01, 2026-06-01"
+    assert crates.check(edition) == []
+    (data,) = [each for each in read(edition)["@graph"] if each["@id"].startswith("arcp:")]
+    assert "`as_of=2026`" in data["description"]
 
 
 def test_no_person_is_invented(edition: Path) -> None:

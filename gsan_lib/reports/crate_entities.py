@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -105,29 +105,49 @@ def publisher(draft: Draft, source: str) -> tuple[dict[str, str] | None, str]:
     return (draft.add("Organization", f"#publisher-{_short(name)}", name=name) if name else None), number
 
 
-def snapshot(draft: Draft, one: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, str]:
-    """One input: `one` is what the manifest says of it, `told` what the results say."""
-    organisation, number = publisher(draft, told.get("source") or "")
-    dates = f"{one.get('as_of') or '날짜를 알 수 없는 때'}의 일을 말하는 자료를 데이터 뱅크가 {one.get('known_at') or '알 수 없는 때'}에 받은 스냅숏입니다."
+def _said(many: Sequence[Mapping[str, Any]], told: Mapping[str, Any]) -> str:
+    """What a reader should know of a snapshot: its two dates, how the notebook asked for it, whether it is simulated."""
     notes = [
-        dates,
-        told.get("as_of_note") and f"기준일: {told['as_of_note']}.",
-        "모의 데이터(simulated data)입니다." if told.get("simulated") else "",
+        f"{one.get('as_of') or '알 수 없는 때'}의 일을 말하는 자료를 데이터 뱅크가 {one.get('known_at') or '알 수 없는 때'}에 받은 스냅숏입니다."
+        for one in many
     ]
+    notes += [f"기준일: {told['as_of_note']}."] if told.get("as_of_note") else []
+    asked = sorted({f"`{key}={value}`" for one in many for request in one.get("requests", []) for key, value in request.items()})
+    notes += [f"노트북은 {', '.join(asked)}(으)로 청했습니다."] if asked else []
+    return " ".join(notes + (["모의 데이터(simulated data)입니다."] if told.get("simulated") else []))
+
+
+def snapshot(
+    draft: Draft,
+    many: Sequence[Mapping[str, Any]],  # what the manifest says of one snapshot; more than one where the bank saw it more than once
+    told: Mapping[str, Any],  # what the results say of it
+) -> dict[str, str]:
+    """One input of the run."""
+    one = many[0]
+    organisation, number = publisher(draft, told.get("source") or "")
     return draft.add(
         "Dataset", f"arcp://name,gsan/{one['id']}/{one['sha256']}/", name=told.get("title_ko") or one["id"], alternateName=told.get("title_en"),
-        identifier=[one["id"], *([number] if number else [])], sha256=one["sha256"], temporalCoverage=one.get("as_of"), dateCreated=one.get("known_at"),
-        description=" ".join(note for note in notes if note), license=licence(draft, told["licence"]) if told.get("licence") else None, publisher=organisation,
+        identifier=[one["id"], *([number] if number else [])], sha256=one["sha256"],
+        temporalCoverage=_days(many, "as_of"), dateCreated=_days(many, "known_at"), description=_said(many, told), license=licence(draft, told["licence"]) if told.get("licence") else None, publisher=organisation,
         url=told.get("url"), citation=told.get("attribution"), conditionsOfAccess=told.get("access"), size=f"{told['rows']:,} rows" if told.get("rows") else None,
     )  # fmt: skip
 
 
-def snapshots(draft: Draft, manifest: Mapping[str, Any], results: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
-    """The snapshots that were read, by dataset."""
+def _days(many: Sequence[Mapping[str, Any]], key: str) -> list[str]:
+    return sorted({one[key] for one in many if one.get(key)})
+
+
+def snapshots(
+    draft: Draft, manifest: Mapping[str, Any], results: Mapping[str, Any]
+) -> dict[str, list[dict[str, str]]]:  # references by dataset
+    """The snapshots that were read."""
     told = {(one["id"], one["sha256"]): one for one in results.get("data", [])}
+    read: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for one in manifest.get("snapshots", []):
+        read.setdefault((one["id"], one["sha256"]), []).append(one)
     found: dict[str, list[dict[str, str]]] = {}
-    for one in sorted(manifest.get("snapshots", []), key=lambda one: (one["id"], one["sha256"])):
-        found.setdefault(one["id"].rsplit("/", 1)[-1], []).append(snapshot(draft, one, told.get((one["id"], one["sha256"]), {})))
+    for (id, sha), many in sorted(read.items()):
+        found.setdefault(id.rsplit("/", 1)[-1], []).append(snapshot(draft, many, told.get((id, sha), {})))
     return found
 
 # %% ../../notebooks/lib/reports/crate_entities.ipynb #40f8b7c4

@@ -162,8 +162,8 @@ class Input:
     id: str  # municipality/dataset
     name: str
     sha256: str
-    as_of: str | None  # what the data speak of
-    known_at: str | None  # when the bank learned it
+    as_of: str  # what the data speak of; "" where nobody knows
+    known_at: str  # when the bank learned it
     publisher: str
     licence: str
 
@@ -225,21 +225,14 @@ def _is(one: Mapping[str, Any], kind: str) -> bool:
     return kind in (kinds if isinstance(kinds, list) else [kinds])
 
 
-def _first(value: Any) -> Any:
-    return value[0] if isinstance(value, list) else value
+def _words(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [value] if value else []
 
 
 def _input(graph: Graph, one: Mapping[str, Any]) -> Input:
     publisher, licence = graph.one(one, "publisher").get("name", ""), graph.one(one, "license").get("name", "")
-    return Input(
-        _first(one.get("identifier")),
-        one.get("name", ""),
-        one.get("sha256", ""),
-        one.get("temporalCoverage"),
-        one.get("dateCreated"),
-        publisher,
-        licence,
-    )
+    id, days, learned = next(iter(_words(one.get("identifier"))), ""), _words(one.get("temporalCoverage")), _words(one.get("dateCreated"))
+    return Input(id, one.get("name", ""), one.get("sha256", ""), ", ".join(days), ", ".join(learned), publisher, licence)
 
 
 def _values(graph: Graph, many: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
