@@ -49,7 +49,7 @@ class Answer:
     def ok(self) -> bool:
         """Whether all published digits are met; whole numbers exactly."""
         least = 0.5 * 10.0**-self.digits if self.digits else 1e-6
-        return self.found is not None and abs(self.found - self.expected) <= least
+        return self.found is not None and bool(abs(self.found - self.expected) <= least)  # a NumPy bool is not JSON
 
     def shown(self, value: float | None, language: str = "ko") -> str:
         """A value with the published decimals and its unit."""
