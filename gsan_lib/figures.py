@@ -327,7 +327,8 @@ def halo(text: Text) -> Text:
 
 @contextmanager
 def _halos_apart(figure: Figure) -> Iterator[None]:
-    texts = [(text, text.get_path_effects()) for text in figure.findobj(Text) if text.get_gid() == "gsan-halo"]
+    written = (text for axes in figure.axes for text in axes.texts)
+    texts = [(text, text.get_path_effects()) for text in written if text.get_gid() == "gsan-halo"]
     try:
         for text, _ in texts:
             text.set_path_effects([])
