@@ -25,7 +25,7 @@ def made(inbox: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pat
         for variable, value in {"GSAN_BANK": home / "bank", "GSAN_REPORTS": home / "reports", "GSAN_INBOX": inbox}.items():
             patch.setenv(variable, str(value))
         for municipality, name in MADE.items():
-            build(municipality, [need.dataset for need in case(name).needs])
+            build(municipality, [need.dataset for need in case(name).needs if not need.optional])
             (outcome,) = runs.run(municipality, [name]).outcomes
             assert outcome.folder, outcome.reason
             assert outcome.status == "done", outcome.reason
