@@ -14,13 +14,14 @@ import made_editions
 import nbformat
 import pandas as pd
 import pytest
+import toys
 from browser import opened
 from conftest import ROOT, real_files
 
 from gsan_lib import grids
 from gsan_lib.analysis import access, backtest, equity, hotspots, rates, siting
 from gsan_lib.errors import InputError, UsageError
-from gsan_lib.reports import known_answers, pages, yardsticks
+from gsan_lib.reports import known_answers, pages, runs, yardsticks
 from gsan_lib.reports.yardsticks import Answer
 
 # as printed in the publications, written down here apart from assets/yardsticks/answers.yml
@@ -367,3 +368,42 @@ def test_the_panel_is_accessible_fits_and_keeps_its_table(facts, tmp_path: Path,
         assert seen.serious() == []
         rows = seen.page.get_by_role("table").first.get_by_role("row")
         assert rows.count() == len(PUBLISHED) + 1  # a table for those who listen, also where it is laid out as cards
+
+
+# in a run
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch) -> Path:
+    """A toy home with a case that shares and a case that sites."""
+    for name, value in toys.environment(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    toys.make_home(tmp_path)
+    for case, module, call in (("shares", "equity", 'equity.gini(far["people"])'), ("sites", "siting", "siting.mclp.__name__")):
+        toys.write_case(tmp_path, case, results=f"from gsan_lib.analysis import {module}\n{toys.RESULTS}{call}\n")
+    return tmp_path
+
+
+def test_a_run_keeps_the_answers_in_manifest_and_page_and_a_method_without_its_file_fails_its_report_alone(home, monkeypatch, tmp_path):
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setenv("GSAN_YARDSTICKS", str(tmp_path / "empty"))
+    outcomes = {one.planned.case.name: one for one in runs.run("toy", jobs=2).outcomes}
+    assert {name: one.status for name, one in outcomes.items()} == {"shares": "done", "sites": "failed"}
+    assert "SJC324.txt" in outcomes["sites"].reason
+    told = json.loads((outcomes["shares"].folder / "manifest.json").read_text(encoding="utf-8"))
+    assert [(one["method"], one["found"], one["ok"]) for one in told["yardsticks"]] == [("analysis.equity.gini", 0.4620911303, True)]
+    assert "0.4620911" in (outcomes["shares"].folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_report_whose_method_differs_from_its_known_answer_is_not_made(home, monkeypatch):
+    monkeypatch.setattr(equity, "gini", lambda *args: 0.47)
+    (outcome,) = runs.run("toy", ["shares"], jobs=1).outcomes
+    assert outcome.status == "failed"
+    assert "0.4620911인데 0.4700000" in outcome.reason
+
+
+def test_a_run_with_a_folder_that_is_not_there_is_refused_before_a_kernel_starts(home, monkeypatch, tmp_path):
+    monkeypatch.setenv("GSAN_YARDSTICKS", str(tmp_path / "none"))
+    with pytest.raises(UsageError, match="GSAN_YARDSTICKS"):
+        runs.run("toy")
+    assert not (home / "reports").exists()

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import kernels
 from ..errors import GsanError, UsageError
-from . import alike, editions
+from . import alike, editions, yardsticks
 from .alike import Alike
 from .editions import Edition
 from .plans import Planned, plan
@@ -178,6 +178,7 @@ def run(
     """Bring a municipality's reports up to date. Raises UsageError before a kernel starts, StoreError where reports cannot be written."""
     if jobs < 1:
         raise UsageError(f"`--jobs`에는 1 이상의 정수가 와야 하는데 {jobs}이(가) 왔습니다.")
+    yardsticks.folder()  # a wrong one is refused here
     planned = plan(place, cases)
     result = Run(place)
 

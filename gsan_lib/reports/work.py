@@ -129,16 +129,12 @@ def _settle(draft: Path) -> tuple[nbformat.NotebookNode | None, list[str]]:
 
 def _known_answers(task: Task) -> list[dict[str, Any]]:
     """The methods' known answers, solved now. Raises CaseError where one is not found."""
-    try:
-        from gsan_lib.reports import yardsticks
-    except ImportError:
-        return []
-    answers = yardsticks.solve(yardsticks.methods_of(task.sources, task.imports))
-    if wrong := [one for one in answers if not one.ok]:
-        raise CaseError(
-            f"방법을 알려진 답과 견주었더니 다릅니다: {'; '.join(f'{one.name_ko} {one.expected} 대신 {one.found}' for one in wrong)}. "
-            "설치를 확인하기 전에는 이 결과를 쓰지 마십시오."
-        )
+    from gsan_lib.reports import yardsticks
+
+    code = Path(task.notebook).read_text(encoding="utf-8")  # only what the case calls is solved
+    answers = yardsticks.solve(yardsticks.methods_of(task.sources, task.imports, code))
+    if wrong := [one.complaint for one in answers if not one.ok]:
+        raise CaseError(f"방법이 알려진 답과 다릅니다. {' '.join(wrong)} 설치를 확인하기 전에는 이 결과를 쓰지 마십시오.")
     return [one.to_dict() for one in answers]
 
 
