@@ -49,7 +49,7 @@ class Answer:
     def ok(self) -> bool:
         """Whether all published digits are met; whole numbers exactly."""
         least = 0.5 * 10.0**-self.digits if self.digits else 1e-6
-        return self.found is not None and bool(abs(self.found - self.expected) <= least)  # a NumPy bool is not JSON
+        return self.found is not None and abs(self.found - self.expected) <= least
 
     def shown(self, value: float | None, language: str = "ko") -> str:
         """A value with the published decimals and its unit."""
@@ -186,7 +186,10 @@ def panel(
     """The known answers of an edition. Raises InputError where the manifest cannot be read."""
     if manifest.get("yardsticks") is None:
         return Markup("")
-    answers = [Answer.from_dict(one) for one in manifest["yardsticks"]]
+    try:
+        answers = [Answer.from_dict(one) for one in manifest["yardsticks"]]
+    except InputError as error:
+        raise InputError(f"판 `{manifest.get('edition', '')}`: {error}") from None
     template = Environment(autoescape=True, trim_blocks=True).from_string((_REPORT / "yardsticks.html.j2").read_text(encoding="utf-8"))
     told = {
         "answers": answers, "wrong": [one for one in answers if not one.ok], "day": str(manifest.get("created_at", ""))[:10], "language": language,
