@@ -76,6 +76,8 @@ def test_the_installed_code_finds_every_published_number():
     answers = yardsticks.solve(EVERY)
     assert agreed(answers) == PUBLISHED
     assert all(one.ok and not one.complaint for one in answers)
+    kept = json.loads(json.dumps([one.to_dict() for one in answers], ensure_ascii=False))
+    assert [Answer.from_dict(one).to_dict() for one in kept] == kept
 
 
 @pytest.mark.real

@@ -133,7 +133,7 @@ def stores_apart() -> float:  # metres
     degrees = gpd.GeoSeries.from_xy(table["longitude"], table["latitude"], index=table.index, crs="EPSG:4326")
     places = degrees.to_crs("EPSG:7131")  # San Francisco's own grid
     length = distances.between(places, places).dense()
-    return max(min(length[a, b], length[a, c], length[b, c]) for a, b, c in combinations(range(len(table)), 3))
+    return float(max(min(length[a, b], length[a, c], length[b, c]) for a, b, c in combinations(range(len(table)), 3)))
 
 # %% ../../notebooks/lib/reports/known_answers.ipynb #d75fd9bc
 def or_library(folder: Path, number: int, model: str) -> float:

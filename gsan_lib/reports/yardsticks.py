@@ -142,7 +142,7 @@ def _found(one: Yardstick, place: Path | None) -> tuple[float | None, Texts]:
             "en": f"The folder of `GSAN_YARDSTICKS` has no {some(absent)}. Add the file or clear the variable.",
         }
     try:
-        value = answer(one, place)
+        value = float(answer(one, place))
     except Exception as error:  # whatever stops a method: the panel says so
         why = f"{type(error).__name__}: {error}".splitlines()[0]
         return None, {"ko": f"프로그램이 답을 내지 못하고 멈추었습니다({why}).", "en": f"The program stopped without an answer ({why})."}
