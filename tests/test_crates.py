@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 import rdflib
 import toys
+from conftest import ROOT
 from offline_validator import OfflineValidator, contexts
 from rocrate.rocrate import ROCrate
 from rocrate_validator.models import Severity
@@ -411,9 +413,9 @@ def test_a_spoilt_edition_is_told(edition: Path, spoilt: str) -> None:
 
 
 FALSE: dict[str, tuple[Callable[[Document], Any], str]] = {
-    "a parameter": (changed("#parameter/radius_m/value", "value", 100.0), "매개변수이(가) `manifest.json`과 다릅니다"),
+    "a parameter": (changed("#parameter/radius_m/value", "value", 100.0), "`radius_m` 100.0/140.0"),
     "a time": (changed("#run", "endTime", "2025-01-01T00:00:00+00:00"), "끝난 때"),
-    "a failure": (changed("#run", "error", "멈춤"), "실패 여부"),
+    "a failure": (changed("#run", "error", "멈춤"), "끝맺음이"),
     "an input": (changed("#run", "object", {"@id": "#parameter/radius_m/value"}), "쓴 자료"),
     "a reference": (changed("#run", "agent", {"@id": "#nobody"}), "`#run`의 `agent`이(가) 가리키는 `#nobody`"),
     "a fingerprint": (without("report.html", "sha256"), "`report.html`의 지문(`sha256`)이"),
@@ -434,3 +436,20 @@ def test_a_crate_that_says_what_is_not_so_is_told(edition: Path, false: str) -> 
 def test_asking_an_edition_without_a_crate_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="판을 다시 만드십시오"):
         crates.ask(tmp_path)
+
+
+# ---- the guide
+
+
+def test_the_guide_says_what_works(ran: dict[str, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("GSAN_REPORTS", str(ran["good"].parents[3]))
+    text = (ROOT / "docs" / "provenance.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.+?)```", text, re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        exec(compile(block, "docs/provenance.md", "exec"), {})
+    said = capsys.readouterr().out
+    assert "보기구" in said
+    assert "toy/hydrants" in said
+    assert "as of 2026-01-01" in said
+    assert "arcp://name,gsan/toy/hydrants/" in (ran["good"] / crates.NAME).read_text(encoding="utf-8")

@@ -280,7 +280,7 @@ def _references(value: Any) -> Iterator[str]:
 def _dangling(graph: Graph) -> list[str]:
     """References to what the crate does not hold; addresses on the web may stand for themselves."""
     return [
-        f"`{id}`의 `{key}`이(가) 가리키는 `{to}`이(가) `{NAME}`에 없습니다."
+        f"`{id}`의 `{key}`이(가) 가리키는 `{to}`이(가) `{NAME}`에 없습니다"
         for id, one in graph.entities.items() for key, value in one.items() for to in _references(value)
         if to not in graph.entities and not to.startswith(("https://", "http://"))
     ]  # fmt: skip
@@ -291,45 +291,51 @@ def _file_problem(folder: Path, one: Mapping[str, Any]) -> str:
     name = unquote(one["@id"])
     path = folder / name
     if Path(name).is_absolute() or ".." in Path(name).parts:
-        return f"`{name}`은(는) 판의 폴더 밖을 가리킵니다. 판 안의 파일이어야 합니다."
+        return f"`{name}`은(는) 판의 폴더 밖을 가리킵니다. 판 안의 파일이어야 합니다"
     if not path.is_file():
-        return f"`{name}`이(가) `{NAME}`에 적혀 있으나 폴더에 없습니다."
+        return f"`{name}`이(가) `{NAME}`에 적혀 있으나 폴더에 없습니다"
     if not one.get("sha256"):
-        return f"`{name}`의 지문(`sha256`)이 `{NAME}`에 없습니다."
+        return f"`{name}`의 지문(`sha256`)이 `{NAME}`에 없습니다"
     found = sha256(path)
-    return "" if found == one["sha256"] else f"`{name}`의 지문이 다릅니다: `{NAME}`에는 {one['sha256'][:12]}, 파일은 {found[:12]}입니다."
+    return "" if found == one["sha256"] else f"`{name}`의 지문이 다릅니다: `{NAME}`에는 {one['sha256'][:12]}, 파일은 {found[:12]}입니다"
+
+
+def _unlike(crate: Any, own: Any) -> str:
+    """Two values side by side; of mappings only what differs."""
+    if isinstance(crate, dict) and isinstance(own, dict):
+        keys = [key for key in sorted({*crate, *own}) if crate.get(key) != own.get(key)]
+        return ", ".join(f"`{key}` {crate.get(key, '없음')}/{own.get(key, '없음')}" for key in keys)
+    return f"{crate or '없음'}/{own or '없음'}"
 
 
 def _against(told: Answers, manifest: Mapping[str, Any]) -> list[str]:
     """Where the crate and the manifest say different things of the run."""
     pairs = {
-        "매개변수": (told.parameters, manifest.get("parameters", {})),
-        "쓴 자료": (sorted({one.sha256 for one in told.inputs}), sorted({one["sha256"] for one in manifest.get("snapshots", [])})),
-        "소프트웨어의 판": ({name.lower(): version for name, version in told.software.items() if version != "unknown"}, manifest.get("versions", {})),
-        "시작한 때": (told.started, _moment(manifest.get("started_at"))),
-        "끝난 때": (told.ended, _moment(manifest.get("created_at"))),
-        "실패 여부": (told.error is not None, manifest.get("status") == "failed"),
+        "매개변수가": (told.parameters, manifest.get("parameters", {})),
+        "쓴 자료가": (dict.fromkeys((one.sha256[:12] for one in told.inputs), "있음"), dict.fromkeys((one["sha256"][:12] for one in manifest.get("snapshots", [])), "있음")),
+        "소프트웨어의 판이": ({name.lower(): version for name, version in told.software.items() if version != "unknown"}, manifest.get("versions", {})),
+        "시작한 때가": (told.started, _moment(manifest.get("started_at"))),
+        "끝난 때가": (told.ended, _moment(manifest.get("created_at"))),
+        "끝맺음이": ("실패" if told.error else "완료", "실패" if manifest.get("status") == "failed" else "완료"),
     }  # fmt: skip
     return [
-        f"{what}이(가) `manifest.json`과 다릅니다: `{NAME}`에는 {crate}, 명세에는 {own}입니다."
-        for what, (crate, own) in pairs.items()
-        if crate != own
+        f"{what} `manifest.json`과 다릅니다(`{NAME}`/명세): {_unlike(crate, own)}" for what, (crate, own) in pairs.items() if crate != own
     ]
 
 # %% ../../notebooks/lib/reports/crates.ipynb #05295b60
 def check(
     folder: Path,  # an edition
-) -> list[str]:  # Korean sentences; none where the crate is true
+) -> list[str]:  # Korean, without a full stop; none where the crate is true
     """Whether the crate of an edition is true: files, references, and what the manifest says."""
     try:
         graph, told = Graph(_read(folder)), ask(folder)
     except InputError as error:
-        return [str(error)]
+        return [str(error).rstrip(".")]
     files = [one for one in graph.entities.values() if _is(one, "File") and not re.match(r"[a-z]+://", one["@id"])]
     problems = [*filter(None, (_file_problem(folder, one) for one in files)), *_dangling(graph)]
     if (folder / "manifest.json").exists():
         try:
             problems += _against(told, json.loads((folder / "manifest.json").read_text(encoding="utf-8")))
         except ValueError as error:
-            problems.append(f"`manifest.json`을 읽지 못했습니다({error}).")
+            problems.append(f"`manifest.json`을 읽지 못했습니다({error})")
     return problems
