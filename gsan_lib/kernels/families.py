@@ -11,7 +11,9 @@ _STATE, _PARENT, _GROUP, _SESSION = 0, 1, 2, 3  # places in /proc/<pid>/stat beh
 
 def _processes() -> dict[int, tuple[int, int, int]]:
     """Parent, group and session of every process that lives."""
-    found = {}
+    found: dict[int, tuple[int, int, int]] = {}
+    if not os.path.isdir("/proc/self"):  # not Linux: a process can be ended, but not what it started
+        return found
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
             continue

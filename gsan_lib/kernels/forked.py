@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import gc
 import io
 import locale
 import os
@@ -12,10 +14,13 @@ import socket
 import sys
 import threading
 import time
+import traceback
+import types
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
-from gsan_lib.kernels import families, inheritance
+from gsan_lib.kernels import families, inheritance, preload
 
 
 @dataclass
@@ -97,8 +102,55 @@ def _backend() -> Any:
     return rcsetup._auto_backend_sentinel
 
 
-def become(wanted: Wanted) -> None:
+@contextlib.contextmanager
+def _kernel_modules() -> Iterator[None]:
+    """ipykernel hides what is loaded when it starts from its debugger: let it see what an ordinary kernel has loaded then."""
+    from ipykernel import ipkernel
+
+    seen = types.SimpleNamespace(**{**vars(sys), "modules": preload.kernel_modules})
+    ipkernel.sys = seen  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        ipkernel.sys = sys  # type: ignore[attr-defined]
+
+
+def leave(code: int) -> NoReturn:
+    """End the process as the interpreter would, but without taking down hundreds of megabytes that it shares with the server.
+
+    What an end has to do is done: threads joined, exit functions run (IPython's let go of what the notebook made), leftovers collected, files written.
+    """
+    try:
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+        gc.collect()
+        for left in gc.get_objects():
+            if isinstance(left, io.IOBase) and not left.closed:
+                with contextlib.suppress(Exception):
+                    left.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):
+                stream.flush()
+    finally:
+        os._exit(code)
+
+
+def become(wanted: Wanted) -> NoReturn:
     """Be the kernel until it ends; ends the process."""
+    code = 1
+    try:
+        _run(wanted)
+        code = 0
+    except SystemExit as asked:
+        if asked.code is not None and not isinstance(asked.code, int):
+            print(asked.code, file=sys.stderr)
+        code = asked.code if isinstance(asked.code, int) else 0 if asked.code is None else 1
+    except BaseException:
+        traceback.print_exc()
+    leave(code)
+
+
+def _run(wanted: Wanted) -> None:
     os.setsid()
     _streams(wanted.files)
     inheritance.put_on(wanted.inherits, wanted.env, wanted.cwd)
@@ -112,7 +164,8 @@ def become(wanted: Wanted) -> None:
 
     app: Any = IPKernelApp.instance()
     app.parent_handle = int(wanted.env.get("JPY_PARENT_PID") or 0)
-    app.initialize(wanted.argv)
+    with _kernel_modules():
+        app.initialize(wanted.argv)
     app.poller = None if wanted.independent else Watch(wanted.connection, wanted.client)
     if ipywidgets := sys.modules.get("ipywidgets"):
         ipywidgets.register_comm_target()  # which it does when it is imported in a kernel
@@ -120,3 +173,6 @@ def become(wanted: Wanted) -> None:
         matplotlib.rcParams._set("backend", os.environ["MPLBACKEND"])  # ipykernel has set it where it was missing
         pyplot.install_repl_displayhook()
     app.start()
+    if app.control_thread and app.control_thread.is_alive():
+        app.control_thread.stop()  # it has the last word to say while the others still listen; ipykernel's own order can wait in vain for ten seconds
+        app.control_thread.join(5)

@@ -12,7 +12,7 @@ import os
 import pkgutil
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,9 @@ log = logging.getLogger("gsan.kernels")
 KERNEL = (
     "ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.debugger", "ipykernel.control", "ipykernel.heartbeat", "ipykernel.iostream",
     "ipykernel.comm", "ipykernel.embed", "ipykernel.subshell_manager", "IPython.core.magics", "IPython.core.completer", "IPython.core.pylabtools",
-    "IPython.core.debugger", "IPython.core.historyapp", "jedi", "debugpy", "psutil", "comm", "ipywidgets", "pdb", "storemagic", "IPython.extensions.storemagic",
+    "IPython.core.debugger", "IPython.core.historyapp", "IPython.core.logger", "IPython.core.oinspect", "IPython.core.completerlib",
+    "IPython.utils.wildcard", "matplotlib_inline.config", "tornado.platform.asyncio", "ipykernel_launcher",
+    "comm", "pdb", "psutil",
 )  # fmt: skip
 LIBRARIES = (
     "numpy", "pandas", "pyarrow", "pyarrow.parquet", "pyarrow.dataset", "pyarrow.compute", "shapely", "pyproj", "pyogrio", "geopandas", "fsspec",
@@ -32,22 +34,33 @@ LIBRARIES = (
     "scipy.optimize", "scipy.sparse.csgraph", "scipy.spatial", "scipy.stats", "scipy.ndimage", "scipy.interpolate",
     "sklearn.ensemble", "sklearn.linear_model", "sklearn.cluster", "sklearn.neighbors", "sklearn.preprocessing", "sklearn.pipeline", "sklearn.model_selection",
     "statsmodels.api", "esda", "libpysal", "tobler", "mapclassify", "mapie", "highspy",
-    "matplotlib.pyplot", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg", "mpl_toolkits.axes_grid1", "ipyleaflet",
+    "jedi", "ipywidgets", "IPython.extensions.storemagic", "matplotlib.pyplot", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg", "mpl_toolkits.axes_grid1", "ipyleaflet",
 )  # fmt: skip
-_LEFT_OUT = ("gsan_lib.cli", "gsan_lib.kernels", "gsan_lib._modidx")  # what no notebook imports
+OWN = (
+    "reports.findings",
+    "reports.params",
+    "bank",
+    "maps",
+    "charts",
+    "grids",
+    "sample",
+    "privacy",
+    "analysis",
+)  # what cases import, with all below
 
 
-def stamps() -> dict[str, tuple[int, int, int]]:
+Stamps = dict[str, tuple[int, int, int]]
+
+
+def stamps() -> Stamps:
     """How every file of the library, and every folder of installed packages, looked when last changed."""
     found = {}
     for folder, folders, names in os.walk(LIBRARY):
         folders[:] = [name for name in folders if name != "__pycache__"]
-        for name in names:
-            if name.endswith(".py"):
-                path = os.path.join(folder, name)
-                with contextlib.suppress(FileNotFoundError):
-                    told = os.stat(path)
-                    found[path] = (told.st_mtime_ns, told.st_size, told.st_ino)
+        for path in (os.path.join(folder, name) for name in names):
+            with contextlib.suppress(FileNotFoundError):
+                told = os.stat(path)
+                found[path] = (told.st_mtime_ns, told.st_size, told.st_ino)
     for place in sys.path:
         if place.endswith(("site-packages", "dist-packages")):
             with contextlib.suppress(OSError):
@@ -55,26 +68,28 @@ def stamps() -> dict[str, tuple[int, int, int]]:
     return found
 
 
-def content() -> str:
-    """What the library's files say, and which packages are installed."""
-    whole = hashlib.sha256()
-    for path in sorted(stamps()):
-        whole.update(path.encode())
-        if path.endswith(".py"):
-            with contextlib.suppress(FileNotFoundError):
-                whole.update(hashlib.sha256(Path(path).read_bytes()).digest())
-        else:
-            with contextlib.suppress(OSError):
-                whole.update("\n".join(sorted(name for name in os.listdir(path) if name != "__pycache__")).encode())
-    return whole.hexdigest()
+def in_use(all_stamps: Stamps) -> Stamps:
+    """Without the modules that are not loaded: a kernel reads those afresh."""
+    loaded = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+    return {path: told for path, told in all_stamps.items() if path in loaded or not path.endswith(".py")}
+
+
+def contents(paths: Iterable[str]) -> dict[str, str]:
+    """What files say, and which packages are installed; of a file that is gone, nothing."""
+    found = {}
+    for path in paths:
+        with contextlib.suppress(OSError):
+            names = "\n".join(sorted(os.listdir(path))).encode() if os.path.isdir(path) else Path(path).read_bytes()
+            found[path] = hashlib.sha256(names).hexdigest()
+    return found
 
 
 def _own_modules() -> Iterator[str]:
-    import gsan_lib
-
-    for found in pkgutil.walk_packages(gsan_lib.__path__, "gsan_lib.", onerror=lambda name: None):
-        if not found.name.startswith(_LEFT_OUT):
-            yield found.name
+    for name in OWN:
+        yield f"gsan_lib.{name}"
+        package = sys.modules.get(f"gsan_lib.{name}")
+        if name == "analysis" and package is not None:
+            yield from (found.name for found in pkgutil.iter_modules(package.__path__, f"gsan_lib.{name}."))
 
 
 def _imported(name: str) -> None:
@@ -153,6 +168,8 @@ def _notebook() -> None:
     DisplayFormatter().format({"a": [1, 2]})
 
 
+kernel_modules: dict[str, Any] = {}  # what an ordinary kernel has loaded when it starts
+
 USES: tuple[Callable[[], None], ...] = (_notebook, _tables, _figures, _models)
 
 
@@ -171,7 +188,10 @@ def _unchanged() -> Iterator[None]:
 
 def preload() -> None:
     """Import everything, use it once, and put it where the collector will not touch it."""
-    for name in (*KERNEL, *LIBRARIES, *_own_modules()):
+    for name in KERNEL:
+        _imported(name)
+    kernel_modules.update(sys.modules)
+    for name in (*LIBRARIES, *_own_modules()):
         _imported(name)
     with _unchanged():
         for use in USES:
@@ -189,16 +209,17 @@ def threads() -> int:
 
 
 def shadows(cwd: str) -> list[str]:
-    """What lies in a folder and would be imported there instead of what is loaded already (an ordinary kernel looks into its folder first)."""
-    loaded: dict[str, Any] = {name: module for name, module in list(sys.modules.items()) if "." not in name}
+    """What lies in a folder and would be imported there instead of what is loaded already: an ordinary kernel looks there before site-packages."""
+    late = next((rank for rank, place in enumerate(sys.path) if place.endswith(("site-packages", "dist-packages"))), len(sys.path))
+    early = tuple(os.path.join(place, "") for place in sys.path[:late] if place)
     found = []
     with contextlib.suppress(OSError):
         for entry in os.scandir(cwd):
             name, _, rest = entry.name.partition(".")
-            if name not in loaded or name in sys.builtin_module_names or name == "__main__":
+            own = getattr(sys.modules.get(name), "__file__", None)
+            if own is None or own.startswith(early):
                 continue
             target = os.path.join(entry.path, "__init__.py") if not rest else entry.path if rest == "py" or rest.endswith("so") else ""
-            own = getattr(loaded[name], "__file__", None)
-            if target and os.path.exists(target) and not (own and os.path.exists(own) and os.path.samefile(target, own)):
+            if target and os.path.exists(target) and os.path.exists(own) and not os.path.samefile(target, own):
                 found.append(entry.name)
     return sorted(found)

@@ -64,8 +64,11 @@ class Server:
     def prepare(self) -> None:
         """Import everything; the library's state is taken down first, so that a change in the meantime is noticed."""
         places.tell(process=os.getpid(), state="starting", since=self.since, idle_s=self.idle_s)
-        self.stamps, self.content = preload.stamps(), preload.content()
+        stamps = preload.stamps()
+        contents = preload.contents(stamps)
         preload.preload()
+        self.stamps = preload.in_use(stamps)
+        self.contents = {path: contents.get(path, "") for path in self.stamps}
         settle()
         if (count := preload.threads()) > 1:
             log.error("%d threads after the imports; no kernel will be forked", count)
@@ -208,12 +211,12 @@ class Server:
 
     def changed(self) -> bool:
         """Whether the library on disk is no longer the one that was imported."""
-        now = preload.stamps()
+        now = preload.in_use(preload.stamps())
         if now == self.stamps:
             return False
-        if preload.content() != self.content:
+        if preload.contents(now) != self.contents:
             return True
-        self.stamps = now
+        self.stamps = now  # touched, or written anew with the same words
         return False
 
     def refusal(self, message: dict[str, Any]) -> str:
