@@ -181,7 +181,8 @@ def diff(
     told = [_chosen(id, before, bank, -2), _chosen(id, after, bank, -1)]
     frames = [_comparable(load(id, sha256=each["sha256"], allow_unpublished=True, bank=bank)) for each in told]
     sides = [{name: each[name] for name in ("sha256", "as_of", "known_at", "rows")} for each in told]
-    named = load_standard(told[1]["standard"]).key or tuple(name for name in _NAMING if all(name in frame for frame in frames))
+    standard = told[1].get("standard")
+    named = (load_standard(standard).key if standard else ()) or tuple(name for name in _NAMING if all(name in frame for frame in frames))
     key = [name for name in named if all(name in frame for frame in frames)]
     repeated = sum(int(frame.duplicated(key).sum()) for frame in frames) if key else 0
     note = (

@@ -234,3 +234,32 @@ def diff(
             for cells in frame[shown].head(rows).astype("str").itertuples(index=False):
                 table.add_row(*cells)
             console.print(table)
+
+
+@app.command()
+def impact(
+    municipality: str = MUNICIPALITY,
+    dataset: str = typer.Argument(help="데이터셋 이름"),
+    every: bool = typer.Option(False, "--all", help="변형마다 가장 새 판만이 아니라 모든 판"),
+    as_json: bool = AS_JSON,
+) -> None:
+    """이 데이터셋의 새 스냅숏이 건드리는 보고서의 판과 결정을 보임 / editions and decisions that rest on a dataset."""
+    from gsan_lib.reports.impact import impact as rest_on
+
+    found = rest_on(municipality, dataset, every=every)
+    if as_json:
+        _json(found.to_dict())
+        return
+    held = f"가장 새 판 {found.newest['as_of'] or '기준일 미상'} ({found.newest['sha256'][:12]})" if found.newest else "뱅크에 없음"
+    typer.echo(f"{found.id}: {held}. 이 자료로 만든 판 {len(found.touched)}편, 그 가운데 다시 만들어야 할 판 {len(found.stale)}편.")
+    for one in found.touched:
+        name = f"{one.edition.municipality}/{one.edition.case}/{one.edition.variant}/{one.edition.name}"
+        typer.echo(f"\n{'✗ 다시 만들 것' if one.stale else '✓ 그대로'} {name}\n  {one.title}\n  {one.why}.")
+        if one.decision:
+            typer.echo(f"  {'걸려 있는 결정' if one.stale else '결정'}({'안정' if one.stable else '불안정'}): {one.decision}")
+    if found.waiting:
+        typer.echo("\n이 자료가 필요한데 아직 만든 적이 없는 것:")
+        for need in found.waiting:
+            typer.echo(f"  - {need['case']}/{need['variant']}: {need['why']}")
+    if found.stale:
+        typer.echo(f"\n`gsan report run {municipality}`로 다시 만드십시오.")

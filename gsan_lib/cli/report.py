@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from gsan_lib.cli.report_compare import diff_editions, verify_edition
 from gsan_lib.cli.report_print import print_edition
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 app.command("pdf")(print_edition)
+app.command("diff")(diff_editions)
+app.command("verify")(verify_edition)
 
 STATUS = {
     "failed": "[bold red]실패[/]",

@@ -17,7 +17,7 @@ from ..errors import UsageError
 from . import archives, editions, rebuilding
 from .displays import shown
 from .editions import Edition
-from .findings_changes import Side, side
+from .findings_changes import Side, side, with_unit
 from .input_changes import Cause
 from .rebuilding import Rebuilt, Recipe, Workshop, together
 from .table_changes import TOLERANCE, same_number
@@ -363,9 +363,8 @@ def share_text(
     """A cause's share of a figure's change: `+14명 (70%)`."""
     if value is None:
         return "알 수 없음"
-    size = f"{'+' if value > 0 else ''}{shown(value, digits)} {'%p' if unit == '%' else unit}".strip()
-    part = f" ({value / whole:.0%})" if whole else ""
-    return f"{size}{part}" if size.strip("-+0., %p") or value else "0"
+    size = with_unit(f"{'+' if value > 0 else ''}{shown(value, digits)}", "%p" if unit == "%" else unit)
+    return size + (f" ({value / whole:.0%})" if whole else "")
 
 
 def rest_sentence(told: Attribution) -> str:

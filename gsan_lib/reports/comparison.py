@@ -22,8 +22,8 @@ from .site_changes import SitesChange, compare_all_sites
 from .table_changes import TOLERANCE, counted
 
 # %% auto #0
-__all__ = ['Comparison', 'told', 'compare', 'effective', 'reason', 'decision_sentence', 'headline', 'summary', 'cause_rows',
-           'share_rows', 'table_rows']
+__all__ = ['Comparison', 'told', 'compare', 'effective', 'outcome', 'first_sentence', 'reason', 'headline', 'summary',
+           'cause_rows', 'share_rows', 'table_rows']
 
 # %% ../../notebooks/lib/reports/comparison.ipynb #1b51c895
 @dataclass(frozen=True)
@@ -110,54 +110,75 @@ def _factor(effect: Effect) -> str:
     return _named(causes[0]) if len(causes) == 1 else effect.factor.title
 
 
-def reason(made: Comparison) -> str:
-    """Korean: why the editions differ, as far as it is known."""
-    if made.attribution is not None:
-        real = effective(made.attribution)
-        deciding = [one for one in real if one.does["decision"] or one.undoes["decision"]]
-        if made.findings.decided_anew and deciding:
-            rest = (
-                ""
-                if len(deciding) == len(real)
-                else f" {_listed([_factor(one) for one in real if one not in deciding])}은(는) 결정을 바꾸지 않았습니다."
-            )
-            return f"하나씩 바꾸어 다시 돌려 보니 결정을 바꾼 것은 {_listed([_factor(one) for one in deciding])}입니다.{rest}"
-        if real:
-            return f"하나씩 바꾸어 다시 돌려 보니 결과를 바꾼 것은 {_listed([_factor(one) for one in real])}입니다."
-        return "하나씩 바꾸어 다시 돌려 보아도 결과를 바꾸는 입력이 없습니다. 환경, 보관되지 않은 코드, 시각이나 난수를 의심해야 합니다."
-    if not made.causes:
-        return (
-            "두 판의 입력은 모두 같습니다. 그런데도 다르다면 사례에 시각이나 난수가 섞였거나, 만든 뒤에 파일이 고쳐진 것입니다."
-            if made.findings.moved
-            else "두 판의 입력도 모두 같습니다."
-        )
-    if len(made.causes) == 1:
-        return f"두 판 사이에 다른 입력은 {_named(made.causes[0])} 하나뿐이므로 까닭은 이것입니다."
-    return f"두 판 사이에 {_listed([_named(one) for one in made.causes])}이(가) 다릅니다. 어느 것 때문인지는 `--attribute`로 하나씩 바꾸어 다시 돌려 보아야 압니다."
+def _certain(made: Comparison) -> list[Cause]:
+    """The causes that are known: the only one, or those that moved the decision (else anything) when the report was made again."""
+    if made.attribution is None:
+        return list(made.causes) if len(made.causes) == 1 else []
+    real = effective(made.attribution)
+    deciding = [one for one in real if one.does["decision"] or one.undoes["decision"]] if made.findings.decided_anew else []
+    return [cause for one in deciding or real for cause in one.factor.causes]
 
-# %% ../../notebooks/lib/reports/comparison.ipynb #1bee61bd
-def decision_sentence(found: FindingsChange) -> str:
-    """Korean: what became of the decision."""
+# %% ../../notebooks/lib/reports/comparison.ipynb #a7350120
+def outcome(found: FindingsChange) -> str:
+    """Korean: what became of the decision, as the end of a sentence."""
     said = {True: "안정", False: "불안정"}
     if found.decision.before != found.decision.after:
         firm = (
             ""
             if found.stable[0] == found.stable[1]
-            else f" 가정을 바꾸었을 때의 안정성도 {said[found.stable[0]]}에서 {said[found.stable[1]]}(으)로 바뀌었습니다."
+            else f", 그 안정성도 {said[found.stable[0]]}에서 {said[found.stable[1]]}으로 바뀌었습니다"
         )
-        return f"결정의 글이 바뀌었습니다.{firm}"
+        return f"결정이 달라졌{'고' + firm if firm else '습니다'}."
     if found.stable[0] != found.stable[1]:
-        return f"결정의 글은 같으나 가정을 바꾸었을 때의 안정성이 {said[found.stable[0]]}에서 {said[found.stable[1]]}(으)로 바뀌었습니다."
+        return f"결정의 글은 같으나 그 안정성이 {said[found.stable[0]]}에서 {said[found.stable[1]]}으로 바뀌었습니다."
     if found.moved:
         parts = [
             f"수치 {len(found.moved_numbers)}개" if found.moved_numbers else "",
             f"표 {len(found.moved_tables)}개" if found.moved_tables else "",
         ]
         parts += [f"글 {len(found.texts)}군데" if found.texts else ""]
-        return f"결정은 그대로이고 {', '.join(filter(None, parts))}이(가) 바뀌었습니다."
+        return f"결정은 그대로이고 {', '.join(filter(None, parts))}만 달라졌습니다."
     return "결정과 수치, 표, 글이 모두 그대로입니다."
 
 
+def first_sentence(made: Comparison) -> str:
+    """Korean: what changed in the decision and, where it is known, why."""
+    known = _certain(made)
+    if not known or not made.findings.moved:
+        return outcome(made.findings)
+    whys = [one.clause() for one in known[:2]]
+    more = f" 그 밖에 {len(known) - 2}가지가 함께 바뀌어" if len(known) > 2 else ""
+    return f"{' 그리고 '.join(whys)}{more} {outcome(made.findings)}"
+
+
+def reason(made: Comparison) -> str:
+    """Korean: how sure the reason is, or why it is not known yet."""
+    if made.attribution is not None:
+        real = effective(made.attribution)
+        if not real:
+            return (
+                "입력을 하나씩 바꾸어 다시 돌려 보아도 결과를 바꾸는 것이 없습니다. 환경, 보관되지 않은 코드, 시각이나 난수를 의심해야 합니다."
+                if made.findings.moved
+                else ""
+            )
+        idle = [one for one in real if not (one.does["decision"] or one.undoes["decision"])] if made.findings.decided_anew else []
+        rest = (
+            f" 결정은 바꾸지 않고 다른 결과만 바꾼 것: {_listed([_factor(one) for one in idle])}." if idle and len(idle) < len(real) else ""
+        )
+        return f"입력을 하나씩 바꾸어 보고서를 다시 돌려 확인했습니다.{rest}"
+    if not made.causes:
+        return (
+            "두 판의 입력은 모두 같습니다. 그런데도 다르다면 사례에 시각이나 난수가 섞였거나, 만든 뒤에 파일이 고쳐진 것입니다."
+            if made.findings.moved
+            else "두 판의 입력도 모두 같습니다."
+        )
+    if not made.findings.moved:
+        return f"다른 입력({_listed([_named(one) for one in made.causes])})은 결과를 바꾸지 않았습니다."
+    if len(made.causes) == 1:
+        return f"두 판 사이에 다른 입력은 {_named(made.causes[0])} 하나뿐이므로 까닭은 이것입니다."
+    return f"두 판 사이에 다른 입력: {_listed([_named(one) for one in made.causes])}. 어느 것 때문인지는 `--attribute`로 하나씩 바꾸어 다시 돌려 보아야 압니다."
+
+# %% ../../notebooks/lib/reports/comparison.ipynb #9f219add
 def headline(made: Comparison) -> str:
     """Korean: the figure that moved most, with what it was."""
     moved = [
@@ -168,14 +189,14 @@ def headline(made: Comparison) -> str:
     if not moved:
         return ""
     most = max(moved, key=lambda one: abs(one.relative) if one.relative is not None else 2.0)
-    return f"가장 크게 달라진 수치는 {most.label}로, {most.text(most.before)}에서 {most.text(most.after)}(으)로 바뀌었습니다."
+    return f"가장 크게 달라진 수치: {most.label}, {most.text(most.before)} → {most.text(most.after)}."
 
 
 def summary(made: Comparison) -> str:
-    """Korean: what changed in the decision and why, then the figure that moved most."""
-    return " ".join(filter(None, [decision_sentence(made.findings), reason(made), headline(made)]))
+    """Korean: what changed in the decision and why, how sure that is, and the figure that moved most."""
+    return " ".join(filter(None, [first_sentence(made), reason(made), headline(made)]))
 
-# %% ../../notebooks/lib/reports/comparison.ipynb #42767439
+# %% ../../notebooks/lib/reports/comparison.ipynb #65409137
 def cause_rows(made: Comparison) -> list[dict[str, str]]:  # kind, what, how, does
     """What a reader sees of the causes, one row each."""
     by_cause = {cause.id: one for one in (made.attribution.effects if made.attribution else ()) for cause in one.factor.causes}

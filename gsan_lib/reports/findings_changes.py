@@ -25,7 +25,8 @@ from .displays import shown
 from .table_changes import TOLERANCE, TableChange, compare_tables, same_number
 
 # %% auto #0
-__all__ = ['Side', 'side', 'NumberChange', 'compare_numbers', 'TextChange', 'compare_texts', 'FindingsChange', 'compare_findings']
+__all__ = ['Side', 'side', 'with_unit', 'NumberChange', 'compare_numbers', 'TextChange', 'compare_texts', 'FindingsChange',
+           'compare_findings']
 
 # %% ../../notebooks/lib/reports/findings_changes.ipynb #24f9dcd2
 @dataclass(frozen=True)
@@ -61,7 +62,15 @@ def side(folder: Path) -> Side:
         raise StoreError(f"`{folder / 'results.json'}`에 수치, 표, 결정이 없습니다. 사본에서 되돌리거나 새 판을 만드십시오.")
     return Side(folder, content)
 
-# %% ../../notebooks/lib/reports/findings_changes.ipynb #5f6ade57
+# %% ../../notebooks/lib/reports/findings_changes.ipynb #fd56bb21
+def with_unit(
+    number: str,
+    unit: str,
+) -> str:
+    """A number with its unit; Korean counters stand without a space."""
+    return f"{number}{'' if '가' <= unit[:1] <= '힣' else ' '}{unit}".strip()
+
+
 @dataclass(frozen=True)
 class NumberChange:
     """A key figure in two editions."""
@@ -86,7 +95,7 @@ class NumberChange:
 
     def text(self, value: float | None) -> str:
         """A value as the report shows it, with its unit."""
-        return f"{shown(value, self.digits, self.unit)}{' ' if self.unit and not self.unit[0].isalpha() else ''}{self.unit if value is not None else ''}".strip()
+        return with_unit(shown(value, self.digits, self.unit), self.unit if value is not None else "")
 
     def changed_text(self) -> str:
         """The change with its sign, and in per cent of what it was."""
@@ -94,11 +103,11 @@ class NumberChange:
             return "새로 생김" if self.before is None else "없어짐"
         if not self.moved:
             return "그대로"
-        rest = f" ({'+' if self.relative > 0 else ''}{self.relative:.1%})" if self.relative is not None and self.unit != "%" else ""
         size = shown(self.change, self.digits, self.unit)
-        hidden = size.strip("-0.,") == ""  # differs behind the last decimal that is shown
-        unit = "%p" if self.unit == "%" else self.unit
-        return "보이는 자리에서는 같음" if hidden else f"{'+' if self.change > 0 else ''}{size} {unit}".strip() + rest
+        if size.strip("-0.,") == "":  # differs behind the last decimal that is shown
+            return "보이는 자리에서는 같음"
+        rest = f" ({'+' if self.relative > 0 else ''}{self.relative:.1%})" if self.relative is not None and self.unit != "%" else ""
+        return with_unit(f"{'+' if self.change > 0 else ''}{size}", "%p" if self.unit == "%" else self.unit) + rest
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able."""

@@ -53,6 +53,24 @@ class Cause:
         """Kind and name."""
         return self.kind if self.name == self.kind else f"{self.kind}:{self.name}"
 
+    def clause(self) -> str:
+        """Korean: the cause as the beginning of a sentence, `... 바뀌어`."""
+        if self.kind == "data":
+            days = (
+                [(one["before"] or {}).get("as_of") for one in self.detail["snapshots"] if one["content"]],
+                [(one["after"] or {}).get("as_of") for one in self.detail["snapshots"] if one["content"]],
+            )
+            old, new = (max(filter(None, side), default=None) for side in days)
+            return f"{self.title} 자료가 {old} 판에서 {new} 판으로 바뀌어" if old and new and old != new else f"{self.title} 자료가 바뀌어"
+        if self.kind == "parameters":
+            return f"매개변수 ‘{self.title}’의 값이 바뀌어({self.sentence})"
+        return {
+            "code": "분석 코드가 바뀌어",
+            "notebook": "사례 노트북이 바뀌어",
+            "place": "지자체 정보가 바뀌어",
+            "environment": "환경이 바뀌어",
+        }[self.kind]
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-able."""
         return {"id": self.id, **vars(self)}
@@ -169,7 +187,7 @@ def data_causes(before: Edition, after: Edition, titles: Mapping[str, str]) -> l
         id = f"{after.municipality}/{name}"
         pairs = [one for pair in paired(old.get(name, []), new.get(name, [])) if (one := _one_pair(id, *pair))]
         if pairs:
-            said = "; ".join(one["sentence"] for one in sorted(pairs, key=lambda one: not one["content"]))
+            said = "; ".join(one["sentence"] for one in pairs if one["content"] or not any(other["content"] for other in pairs))
             found.append(Cause("data", name, titles.get(name, name), said, {"id": id, "snapshots": pairs}))
     return found
 

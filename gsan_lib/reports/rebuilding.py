@@ -70,9 +70,9 @@ class Recipe:
         return nbformat.v4.new_notebook(cells=made, metadata=about)
 
     def parameters(self) -> dict[str, Any]:
-        """The values that this notebook declares."""
-        names = {one.name for one in declared(tagged(self.notebook(), "parameters", self.case), self.case)}
-        return {name: value for name, value in self.values.items() if name in names}
+        """The values that this notebook declares, in the order of its parameters."""
+        names = [one.name for one in declared(tagged(self.notebook(), "parameters", self.case), self.case)]
+        return {name: self.values[name] for name in names if name in self.values}
 
 # %% ../../notebooks/lib/reports/rebuilding.ipynb #03cf5bde
 def cells_of(

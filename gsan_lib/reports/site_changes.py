@@ -116,10 +116,10 @@ def compare_sites(
     """Places of a table in two editions."""
     if not (_points(before) and _points(after)) or not (len(before) or len(after)):
         return None
-    after = after.to_crs(before.crs)
-    came, went = after.loc[change.added.index], before.loc[change.removed.index]
-    stayed, was = after.drop(change.added.index), before.drop(change.removed.index)
-    chosen = any(name in after for name in RANKS)
+    first, last = gpd.GeoDataFrame(before), gpd.GeoDataFrame(after).to_crs(gpd.GeoDataFrame(before).crs)
+    came, went = last.loc[change.added.index], first.loc[change.removed.index]
+    stayed, was = last.drop(change.added.index), first.drop(change.removed.index)
+    chosen = any(name in last for name in RANKS)
     shifted: list[tuple[str, float]] = []
     if change.key and set(change.key) - set(RANKS):
         old, new = (one.set_index(list(change.key))["geometry"] for one in (was, stayed))
