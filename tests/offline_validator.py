@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import shutil
 import socket
 from collections.abc import Iterator
@@ -18,6 +19,9 @@ from requests import PreparedRequest, Response
 from requests.adapters import BaseAdapter, HTTPAdapter
 from rocrate_validator import services
 from rocrate_validator.models import Severity, ValidationResult
+from rocrate_validator.utils import log
+
+log.basicConfig(logging.CRITICAL)  # its report at exit says what the tests assert
 
 CONTEXTS = {
     "https://w3id.org/ro/crate/1.1/context": "ro-crate-1.1-context.jsonld",

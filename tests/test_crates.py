@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -19,7 +20,7 @@ import pytest
 import rdflib
 import toys
 from conftest import ROOT
-from offline_validator import OfflineValidator, contexts
+from offline_validator import OfflineValidator, contexts, no_network
 from rocrate.rocrate import ROCrate
 from rocrate_validator.models import Severity
 
@@ -139,6 +140,28 @@ def test_a_finished_edition_is_a_workflow_run_crate(validator: OfflineValidator,
     assert len(result.executed_checks) > 50
     inherited = {check.requirement.profile.token for check in result.executed_checks}
     assert inherited == {"workflow-run-crate", "process-run-crate", "workflow-ro-crate", "ro-crate"}
+
+
+def test_the_network_is_really_closed() -> None:
+    with no_network():
+        for reach in (
+            lambda: socket.create_connection(("127.0.0.1", 9)),
+            lambda: socket.getaddrinfo("w3id.org", 443),
+            lambda: socket.socket().connect(("127.0.0.1", 9)),
+        ):
+            with pytest.raises(AssertionError, match="network"):
+                reach()
+
+
+@pytest.mark.real
+def test_a_context_that_cannot_be_read_is_no_empty_pass(validator: OfflineValidator, edition: Path) -> None:
+    content = read(edition)
+    content["@context"][1] = "https://w3id.org/ro/terms/nowhere"
+    put(edition, content)
+    result = validator(edition)
+    assert not result.passed(Severity.REQUIRED)
+    assert len(result.skipped_checks) > len(result.executed_checks)
+    assert any("Unable to retrieve" in issue.message for issue in result.get_issues(Severity.REQUIRED))
 
 
 @pytest.mark.real
