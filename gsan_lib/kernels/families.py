@@ -41,19 +41,20 @@ def end(
     itself: bool = True,  # False: only what it started
 ) -> None:
     """End a process and everything it started, also what left its group."""
-    if itself:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(process, signal.SIGSTOP)  # so that it starts nothing more
-    for _ in range(50):
-        members = family(process)
-        if not members:
-            break
-        for one in members:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(one, signal.SIGKILL)
-    if itself:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(process, signal.SIGKILL)
+    held: set[int] = set()
+    new = {process} if itself else family(process)
+    while new:  # all are held before one is ended, so that none can start another
+        for one in new:
+            _send(one, signal.SIGSTOP)
+        held |= new
+        new = family(process) - held
+    for one in held:
+        _send(one, signal.SIGKILL)
+
+
+def _send(process: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(process, number)
 
 
 def private_bytes(process: int) -> int:

@@ -30,7 +30,7 @@ from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
 from ..errors import CaseError
-from . import limits
+from ..kernels.families import end
 from .limits import Limits, Watch
 from ..settings import bank_url, home, inbox, reports_dir
 
@@ -72,6 +72,8 @@ class Executing:
     limits: Limits = field(default_factory=Limits)
     warm: bool = True  # False: a kernel of its own from the first import
     cell_seconds: float = 0.0  # time spent in cells
+    where: str = ""  # Korean: the cell that stopped
+    said: str = ""  # what that cell wrote
     reason: str = ""  # Korean: why the watch ended the kernel
     clients: list[Any] = field(default_factory=list)  # kernels that are alive, for `stop`
 
@@ -80,7 +82,7 @@ class CaseClient(PapermillNotebookClient):
     """Papermill's client, watched."""
 
     def __init__(self, nb_man: Any, told: Executing, **options: Any) -> None:
-        super().__init__(nb_man, **options)
+        super().__init__(nb_man, on_cell_executed=self._left, **options)
         self.told, self.at = told, 0
 
     def create_kernel_manager(self) -> Any:
@@ -105,9 +107,20 @@ class CaseClient(PapermillNotebookClient):
         self.at, self.watch.cell_began = cell_index, time.monotonic()
         try:
             return super().execute_cell(cell, cell_index, **options)
+        except Exception:  # papermill puts cells of its own before this one, so it is named now
+            self.told.where = place_of(self.nb, cell_index)
+            self.told.said = "".join(one.text for one in cell.get("outputs", []) if one.output_type == "stream")
+            raise
         finally:
             self.told.cell_seconds += time.monotonic() - self.watch.cell_began
             self.watch.cell_began = None
+
+    def _left(self, cell: Any, cell_index: int, execute_reply: Mapping[str, Any]) -> None:
+        """Whether the cell called `exit()`, after which a kernel may still run some cells."""
+        if any(one.get("source") == "ask_exit" for one in execute_reply["content"].get("payload", ())):
+            self.watch.stop(
+                f"{place_of(self.nb, cell_index)}에서 `exit()`를 불러 끝났습니다. 보고서는 마지막 칸까지 실행되어야 합니다. 그 줄을 지우십시오."
+            )
 
     def process_message(self, msg: dict[str, Any], *where: Any, **options: Any) -> Any:
         """Take what the kernel writes, as far as it may write."""
@@ -146,12 +159,13 @@ def environment(
     case: str,
     variant: str,
     title: str,
+    limits: Limits = Limits(),  # noqa: B008
 ) -> dict[str, str]:
     """The environment of a case's kernel: what gsan tells it, and what keeps results the same everywhere."""
     told = {
         "GSAN_EDITION_DIR": str(edition), "GSAN_LOADS": str(loads), "GSAN_CASE": case, "GSAN_VARIANT": variant, "GSAN_TITLE": title,
         "GSAN_HOME": str(home()), "GSAN_BANK": bank_url(), "GSAN_INBOX": str(inbox()), "GSAN_REPORTS": str(reports_dir()),
-        "IPYTHONDIR": str(edition / ".ipython"), "TMPDIR": str(edition / ".work"),
+        "IPYTHONDIR": str(edition / ".ipython"), "TMPDIR": str(edition / ".work"), "GSAN_OUTPUT_MB": f"{limits.output_mb:g}",
     }  # fmt: skip
     return {**os.environ, **FIXED, **told}
 
@@ -162,7 +176,7 @@ def stop(
     """End kernels and everything they started."""
     for client in list(clients):
         if process := getattr(getattr(client.km, "provisioner", None), "pid", None):
-            limits.end(process)
+            end(process)
 
 # %% ../../notebooks/lib/reports/engine.ipynb #a27d4d68
 def place_of(
@@ -180,16 +194,16 @@ def place_of(
 
 
 def reason(
-    notebook: nbformat.NotebookNode,  # as far as it ran
+    told: Executing,
     error: PapermillExecutionError,
 ) -> str:  # Korean
     """Where and why a case stopped."""
-    stopped = (rank for rank, cell in enumerate(notebook.cells) if any(one.output_type == "error" for one in cell.get("outputs", [])))
     said = " ".join(str(error.evalue).split())
-    where = place_of(notebook, next(stopped, len(notebook.cells) - 1))
-    if error.ename == "MemoryError":
-        return f"{where}에서 기억 장치가 모자라 멈췄습니다. 자료를 나누어 다루거나 `limits: {{memory_mb: ...}}`를 늘리십시오. {said[:200]}".strip()
-    return f"{where}에서 멈췄습니다. {error.ename}: {said[:500]}"
+    if error.ename == "MemoryError" or (
+        not said and "MemoryError" in told.said
+    ):  # with no memory left, the error itself may fail to be told
+        return f"{told.where}에서 기억 장치가 모자라 멈췄습니다. 자료를 나누어 다루거나 `limits: {{memory_mb: ...}}`를 늘리십시오."
+    return f"{told.where}에서 멈췄습니다. {error.ename}: {said[:500]}"
 
 # %% ../../notebooks/lib/reports/engine.ipynb #f8910e71
 class KernelLost(CaseError):
@@ -212,7 +226,7 @@ def execute(
             request_save_on_cell_execute=False, start_timeout=PATIENCE_S, env=env, folder=str(work), told=told,
         )  # fmt: skip
     except PapermillExecutionError as error:
-        raise CaseError(told.reason or reason(nbformat.read(output, as_version=4), error)) from None
+        raise CaseError(told.reason or reason(told, error)) from None
     except (DeadKernelError, RuntimeError, TimeoutError) as error:  # died while running, died before it answered, never answered
         if told.reason:
             raise CaseError(told.reason) from None

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -22,10 +21,11 @@ try:
 except ImportError:  # a system without POSIX limits
     resource = None  # type: ignore[assignment]
 
-from ..errors import UsageError
+from ..kernels.families import end, family, private_bytes
+from .prints import too_much
 
 # %% auto #0
-__all__ = ['TICK_S', 'Limits', 'stated_limits', 'session', 'memory_mb', 'end', 'Watch']
+__all__ = ['TICK_S', 'Limits', 'stated_limits', 'members', 'own_mb', 'Watch']
 
 # %% ../../notebooks/lib/reports/limits.ipynb #1fd96a8c
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Limits:
 
     cell_s: float = 900.0  # seconds a cell may run
     report_s: float = 3600.0  # seconds a report may run
-    memory_mb: float = 8000.0  # megabytes that its processes may hold together
+    memory_mb: float = 8000.0  # megabytes that its processes may take together
     output_mb: float = 64.0  # megabytes that it may write into the notebook
     processes: float = 64.0  # processes that it may have at a time, itself counted
 
@@ -51,54 +51,49 @@ def stated_limits(
     return (Limits(), problems) if problems else (Limits(**{name: float(value) for name, value in content.items()}), [])
 
 # %% ../../notebooks/lib/reports/limits.ipynb #7d8f8c25
-def session(
+def members(
     leader: int,  # process id of a kernel
-) -> list[int]:  # the leader first where it is alive
-    """Processes of a kernel's session (Linux; elsewhere only the kernel itself)."""
-    proc = Path("/proc")
-    if not (proc / "self" / "stat").exists():
-        return [leader]
-    found = []
-    for entry in os.scandir(proc):
-        if entry.name.isdecimal():
-            with contextlib.suppress(OSError, IndexError, ValueError):
-                with open(f"/proc/{entry.name}/stat", "rb") as file:
-                    state, _, _, of = file.read().rpartition(b")")[2].split()[:4]
-                if int(of) == leader and state != b"Z":
-                    found.append(int(entry.name))
-    return sorted(found, key=lambda process: (process != leader, process))
+) -> list[int]:
+    """A kernel and everything that it started (Linux; elsewhere only the kernel itself)."""
+    return [leader, *sorted(family(leader))] if Path("/proc/self/stat").exists() else [leader]
 
 
-def memory_mb(
+def _has_children(process: int) -> bool:
+    """Whether a process has started another one; much quicker to ask for than all that it started."""
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{process}/task"):
+            with open(f"/proc/{process}/task/{thread}/children", "rb") as file:
+                if file.read(1):
+                    return True
+    return False
+
+
+def own_mb(
     processes: list[int],
 ) -> float:
-    """Megabytes of their own that processes hold: what was shared before a fork is not counted."""
-    page, total = os.sysconf("SC_PAGE_SIZE") / 1e6, 0
+    """Megabytes that processes hold together; pages that a fork shares with its parent are not its own."""
+    total = 0
     for process in processes:
-        with contextlib.suppress(OSError, ValueError), open(f"/proc/{process}/statm", "rb") as file:
-            _, resident, shared, *_ = map(int, file.read().split())
-            total += resident - shared
-    return total * page
+        with contextlib.suppress(OSError):
+            total += private_bytes(process)
+    return total / 1e6
 
 
-def end(
-    leader: int,
-) -> int:  # how many processes were ended
-    """End a kernel and everything that it started."""
-    ended = 0
-    for _ in range(50):  # a process may start another one while it is being ended
-        alive = session(leader)
-        for process in alive:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(process, signal.SIGKILL)
-                ended += 1
-        if not alive:
-            return ended
-        time.sleep(0.01)
-    return ended
+def _resident_mb(process: int) -> float:
+    """Megabytes of a process in memory, without the files that are mapped into it; quicker to ask for than its own pages."""
+    with contextlib.suppress(OSError, ValueError), open(f"/proc/{process}/statm", "rb") as file:
+        _, resident, shared, *_ = map(int, file.read().split())
+        return (resident - shared) * os.sysconf("SC_PAGE_SIZE") / 1e6
+    return 0.0
 
 # %% ../../notebooks/lib/reports/limits.ipynb #d880db9d
 TICK_S = 0.25  # seconds between two looks
+
+
+def _data_bytes(process: int) -> int:
+    """Address space that a process has taken for data, which is what `RLIMIT_DATA` counts."""
+    with open(f"/proc/{process}/status", encoding="utf-8", errors="replace") as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmData:"))
 
 
 class Watch:
@@ -112,6 +107,7 @@ class Watch:
         self._began = time.monotonic()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._look, name="gsan-watch", daemon=True)
+        self._inherited = _resident_mb(leader)  # a forked kernel holds the libraries of its parent
         self._limit_memory()
 
     def __enter__(self) -> Watch:
@@ -126,15 +122,15 @@ class Watch:
     def _limit_memory(self) -> None:
         prlimit = getattr(resource, "prlimit", None)
         if prlimit is not None:
-            most = int(self.limits.memory_mb * 1e6)
             with contextlib.suppress(OSError, ValueError):  # the watch still looks
+                most = _data_bytes(self.leader) + int(1.5 * self.limits.memory_mb * 1e6)  # with room to say what happened
                 prlimit(self.leader, resource.RLIMIT_DATA, (most, most))
 
     def write(self, size: int) -> None:
         """Count output. Ends the kernel where it is too much."""
         self.output += size
         if self.output > self.limits.output_mb * 1e6:
-            self.stop(f"출력이 {self.limits.output_mb:g} MB를 넘었습니다. 큰 표는 `out.table`로 기록하고 화면에는 일부만 보이십시오.")
+            self.stop(too_much(self.limits.output_mb))
 
     def stop(self, reason: str) -> None:
         """End the kernel for a reason."""
@@ -146,7 +142,7 @@ class Watch:
         look = 0
         while not self._done.wait(TICK_S):
             look += 1
-            if reason := self._late() or self._greedy(every=look % 4 == 0):
+            if reason := self._late() or self._greedy(every=look % 8 == 0 or _has_children(self.leader)):
                 self.stop(reason)
                 return
 
@@ -162,11 +158,11 @@ class Watch:
 
     def _greedy(self, every: bool) -> str:
         """Whether too much memory is held or, on `every` look, too many processes are there."""
-        if (held := memory_mb([self.leader])) > self.limits.memory_mb or every:
-            alive = session(self.leader)
-            held = memory_mb(alive)
-            if len(alive) > self.limits.processes:
+        if (held := _resident_mb(self.leader) - self._inherited) > self.limits.memory_mb or every:
+            alive = members(self.leader)
+            if len(alive) > self.limits.processes:  # counted first: to weigh that many takes long
                 return f"프로세스가 {len(alive):,}개로 늘어 멈췄습니다(한도 {self.limits.processes:g}개). 노트북이 자신을 되풀이해 복제하지 않는지 보십시오."
+            held = own_mb(alive)
         if held > self.limits.memory_mb:
             return f"기억 장치를 {held:,.0f} MB 써서 멈췄습니다(한도 {self.limits.memory_mb:,.0f} MB). 자료를 나누어 다루거나 `limits: {{memory_mb: ...}}`를 늘리십시오."
         return ""

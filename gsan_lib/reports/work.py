@@ -108,7 +108,7 @@ def leave() -> None:
 def fill(task: Task, draft: Path) -> tuple[list[dict[str, Any]], float]:  # what it asked of the bank, seconds in cells
     """Run the case into its draft folder. Raises CaseError."""
     told = engine.Executing(limits=task.limits, warm=task.warm)
-    env = engine.environment(draft, draft / ".loads", task.case, task.variant, task.title)
+    env = engine.environment(draft, draft / ".loads", task.case, task.variant, task.title, task.limits)
     _executing.append(told)
     try:
         engine.execute(Path(task.notebook), draft / "report.ipynb", task.values, env, told)
