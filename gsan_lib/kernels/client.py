@@ -138,8 +138,7 @@ def ensure(
                 return Readiness(False, str(why))
         if places.holder() is None:
             if spawned:
-                time.sleep(0.2)  # it may be about to take the lock
-                if places.holder() is None and not _answers():
+                if not _answers():
                     return Readiness(False, f"커널 서버가 시작하다 끝났습니다. `{places.folder() / 'log'}`를 보십시오")
             else:
                 try:

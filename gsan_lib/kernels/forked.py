@@ -107,12 +107,12 @@ def _kernel_modules() -> Iterator[None]:
     """ipykernel hides what is loaded when it starts from its debugger: let it see what an ordinary kernel has loaded then."""
     from ipykernel import ipkernel
 
-    seen = types.SimpleNamespace(**{**vars(sys), "modules": preload.kernel_modules})
-    ipkernel.sys = seen  # type: ignore[attr-defined]
+    module: Any = ipkernel
+    module.sys = types.SimpleNamespace(**{**vars(sys), "modules": preload.kernel_modules})
     try:
         yield
     finally:
-        ipkernel.sys = sys  # type: ignore[attr-defined]
+        module.sys = sys
 
 
 def leave(code: int) -> NoReturn:
@@ -153,7 +153,7 @@ def become(wanted: Wanted) -> NoReturn:
 def _run(wanted: Wanted) -> None:
     os.setsid()
     _streams(wanted.files)
-    inheritance.put_on(wanted.inherits, wanted.env, wanted.cwd)
+    inheritance.put_on(wanted.inherits, {**preload.kernel_environment, **wanted.env}, wanted.cwd)
     import ipykernel_launcher
 
     sys.argv = [str(ipykernel_launcher.__file__), *wanted.argv]

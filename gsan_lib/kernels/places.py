@@ -15,6 +15,7 @@ from typing import Any
 from gsan_lib.errors import StoreError
 
 LIBRARY = Path(__file__).resolve().parent.parent
+_LONGEST = 107  # bytes of the path of a unix socket
 _FLOCK = "hhqqi4x"  # struct flock of 64-bit Linux: type, whence, start, length, process
 
 
@@ -68,6 +69,8 @@ def mistrust(
 def prepared() -> Path:
     """The server's folder, made where it is missing. Raises StoreError where it, or the one above, is not private."""
     place = folder()
+    if len(os.fsencode(place / "socket")) > _LONGEST:
+        raise StoreError(f"`{place}`은(는) 소켓의 자리로는 이름이 너무 깁니다. `GSAN_KERNELS_DIR`에 더 짧은 곳을 지정하십시오.")
     for one in (place.parent, place):
         try:
             one.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -168,6 +168,7 @@ def _notebook() -> None:
     DisplayFormatter().format({"a": [1, 2]})
 
 
+kernel_environment: dict[str, str] = {}  # what an ordinary kernel's imports set
 kernel_modules: dict[str, Any] = {}  # what an ordinary kernel has loaded when it starts
 
 USES: tuple[Callable[[], None], ...] = (_notebook, _tables, _figures, _models)
@@ -188,9 +189,11 @@ def _unchanged() -> Iterator[None]:
 
 def preload() -> None:
     """Import everything, use it once, and put it where the collector will not touch it."""
+    before = dict(os.environ)
     for name in KERNEL:
         _imported(name)
     kernel_modules.update(sys.modules)
+    kernel_environment.update({name: value for name, value in os.environ.items() if before.get(name) != value})
     for name in (*LIBRARIES, *_own_modules()):
         _imported(name)
     with _unchanged():

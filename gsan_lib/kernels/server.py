@@ -85,6 +85,7 @@ class Server:
         finally:
             os.umask(before)
         self.listener.listen(64)
+        self.used = time.monotonic()
         places.tell(process=os.getpid(), state="ready", since=self.since, ready=time.time(), idle_s=self.idle_s)
 
     def deafen(self) -> None:
@@ -297,6 +298,18 @@ def _adopted(text: str) -> list[Running]:
     return found
 
 
+def _detach() -> int:
+    """Belong to nobody; the process that was started ends when the returned descriptor is closed."""
+    end, other = os.pipe()
+    if os.fork():
+        os.close(other)
+        os.read(end, 1)
+        os._exit(0)
+    os.close(end)
+    os.setsid()
+    return other
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Be the server until it is idle, told to end, or a kernel."""
     parser = argparse.ArgumentParser(prog="gsan kernels start")
@@ -305,13 +318,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--running", default="[]")
     parser.add_argument("--detach", action="store_true")
     told = parser.parse_args(arguments)
-    if told.detach and os.fork():
-        os._exit(0)  # the server belongs to nobody
     if told.lock is None:
-        if told.detach:
-            os.setsid()
+        born = _detach() if told.detach else None
         os.chdir("/")
         lock = places.lock()
+        if born is not None:
+            os.close(born)  # who started it can see now who has the lock
         if lock is None:
             return
     else:
