@@ -363,6 +363,7 @@ def share_text(
     """A cause's share of a figure's change: `+14명 (70%)`."""
     if value is None:
         return "알 수 없음"
+    digits += value % 1 != 0 and abs(value) < 100  # halves of small counts
     size = with_unit(f"{'+' if value > 0 else ''}{shown(value, digits)}", "%p" if unit == "%" else unit)
     return size + (f" ({value / whole:.0%})" if whole else "")
 

@@ -1,0 +1,87 @@
+"""Causes told apart by making the report again with one input exchanged at a time."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from toy_editions import toy  # noqa: F401
+from typer.testing import CliRunner
+
+from gsan_lib.cli import report
+from gsan_lib.reports import attribution, comparison, comparison_page, rebuilding
+from gsan_lib.reports.attribution import share, subsets
+from gsan_lib.reports.comparison import first_sentence, share_rows
+
+
+@pytest.mark.slow
+def test_two_simultaneous_causes_are_both_named_with_their_shares(toy):  # noqa: F811
+    made = comparison.compare(toy.first, toy.parameter, attribute=True)
+    told = made.attribution
+    assert {one.factor.id for one in told.effects if one.real} == {"data:hydrants", "parameters:radius_m"}
+    effects = {one.factor.id: one for one in told.effects}
+    far = {id: one.shares["far"] for id, one in effects.items()}
+    # by hand: 30 (January, 140 m), 40 (February, 140 m), 50 (January, 100 m), 65 (February, 100 m)
+    assert far["data:hydrants"] == {"alone": 10, "without": 15, "share": 12.5}
+    assert far["parameters:radius_m"] == {"alone": 20, "without": 25, "share": 22.5}
+    assert told.interaction == {"far": 5}
+    assert told.rest == {}
+    assert told.explained
+    assert (effects["data:hydrants"].does["decision"], effects["parameters:radius_m"].does["decision"]) == (True, False)
+    assert first_sentence(made) == "소화전 자료가 2026-01-01 판에서 2026-02-01 판으로 바뀌어 결정이 달라졌습니다."
+    heads, rows = share_rows(made)
+    assert heads == ["수치", "바뀐 크기", "데이터(소화전)", "매개변수(법정 거리)", "함께여야 나타나는 몫"]
+    assert rows[0] == ["먼 주민", "+35명 (+116.7%)", "+12.5명 (36%)", "+22.5명 (64%)", "+5명"]
+    assert "함께여야 나타나는 몫" in comparison_page.render(made)
+
+
+@pytest.mark.slow
+def test_data_and_code_at_once_are_told_apart_through_the_kept_library(toy):  # noqa: F811
+    shown = CliRunner().invoke(
+        report.app, ["diff", str(toy.first.folder), str(toy.code.folder), "--attribute", "--json"], standalone_mode=False
+    )
+    told = json.loads(shown.stdout)
+    assert {one["id"] for one in told["attribution"]["causes"] if one["real"]} == {"data:hydrants", "parameters:radius_m", "code"}
+    by_id = {one["id"]: one for one in told["attribution"]["causes"]}
+    assert by_id["code"]["does"]["numbers"] == ["poorest"]
+    assert not by_id["code"]["does"]["decision"]
+    assert by_id["parameters:radius_m"]["does"]["numbers"] == ["far"]
+    for key in ("far", "poorest"):
+        change = next(one["change"] for one in told["numbers"] if one["key"] == key)
+        assert sum(one["numbers"][key]["share"] for one in by_id.values()) == pytest.approx(change)
+    assert told["attribution"]["explained"]
+    assert told["attribution"]["runs"] == 8
+
+
+@pytest.mark.slow
+def test_code_that_was_not_kept_is_left_over_and_said(toy):  # noqa: F811
+    shelf, name = toy.home / "reports" / ".library", toy.code.manifest["library_archive"]
+    (shelf / f"{name}.zip").rename(toy.home / "away.zip")
+    try:
+        told = comparison.compare(toy.parameter, toy.code, attribute=True).attribution
+    finally:
+        (toy.home / "away.zip").rename(shelf / f"{name}.zip")
+    assert told.effects == ()
+    assert not told.explained
+    assert set(told.rest) == {"poorest"}
+    assert any("보관본" in note for note in told.notes)
+    assert any("코드의 몫을 따로 재지 못했습니다" in note for note in told.notes)
+    assert "위의 원인으로 설명되지 않습니다" in attribution.rest_sentence(told)
+
+
+def test_a_notebook_and_a_parameter_that_only_work_together_are_one_cause(toy):  # noqa: F811
+    first, last = rebuilding.recipe_of(toy.data), rebuilding.recipe_of(toy.parameter)
+    assert attribution.mixed(first, last, []) == first
+    cells = tuple((kind, tags, source.replace("radius_m", "reach_m")) for kind, tags, source in last.cells)
+    assert rebuilding.Recipe(**{**vars(last), "cells": cells}).parameters() == {"municipality": "toy", "spread": "weighted"}
+
+
+@pytest.mark.parametrize("names", ["a", "ab", "abc"])
+def test_shares_add_up_to_the_whole_change_whatever_the_interactions(names):
+    worth = {one: float(sum(ord(name) for name in one) ** 1.5 + 7 * len(one) ** 3) for one in subsets(names)}
+    total = worth[frozenset(names)] - worth[frozenset()]
+    assert sum(share(name, names, worth.get) for name in names) == pytest.approx(total)
+
+
+def test_four_causes_need_two_runs_each_and_no_more():
+    assert len(subsets("abcd")) == 2 + 2 * 4
