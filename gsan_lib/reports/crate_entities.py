@@ -20,7 +20,7 @@ import yaml
 from ..errors import GsanError
 
 # %% auto #0
-__all__ = ['NAME', 'TERMS', 'GSAN', 'FORMATS', 'BIOSCHEMAS', 'Draft', 'licence_urls', 'licence', 'publisher', 'snapshot',
+__all__ = ['NAME', 'TERMS', 'GSAN', 'FORMATS', 'BIOSCHEMAS', 'HOMES', 'Draft', 'licence_urls', 'licence', 'publisher', 'snapshot',
            'snapshots', 'valued', 'parameters', 'environment', 'agent', 'software', 'stated', 'sha256', 'files']
 
 # %% ../../notebooks/lib/reports/crate_entities.ipynb #eaea0386
@@ -194,6 +194,14 @@ def environment(draft: Draft, manifest: Mapping[str, Any]) -> list[tuple[dict[st
     return [valued(draft, "environment", name, str(value)) for name, value in sorted(manifest.get("environment", {}).items())]
 
 # %% ../../notebooks/lib/reports/crate_entities.ipynb #83fa17b4
+HOMES = {
+    "python": "https://www.python.org/", "esda": "https://pysal.org/esda/", "geopandas": "https://geopandas.org/", "highspy": "https://highs.dev/",
+    "numpy": "https://numpy.org/", "pandas": "https://pandas.pydata.org/", "papermill": "https://papermill.readthedocs.io/", "pyarrow": "https://arrow.apache.org/",
+    "pyproj": "https://pyproj4.github.io/pyproj/", "scikit-learn": "https://scikit-learn.org/", "shapely": "https://shapely.readthedocs.io/",
+    "statsmodels": "https://www.statsmodels.org/", "xarray": "https://xarray.dev/",
+}  # fmt: skip
+
+
 def agent(draft: Draft, manifest: Mapping[str, Any]) -> dict[str, str]:
     """The municipality, by the names in its own file as it was."""
     try:
@@ -209,11 +217,9 @@ def software(draft: Draft, manifest: Mapping[str, Any]) -> tuple[dict[str, str],
     versions = dict(manifest.get("versions", {}))
     own, found = versions.pop("gsan", ""), []
     for name, version in sorted(versions.items()):
-        address = "https://www.python.org/" if name == "python" else f"https://pypi.org/project/{quote(name)}/"
-        id = f"https://docs.python.org/release/{version}/" if name == "python" else f"{address}{quote(version)}/"
-        found.append(
-            draft.add("SoftwareApplication", id, name="Python" if name == "python" else name, softwareVersion=version, url=address)
-        )
+        id = f"pkg:{'generic' if name == 'python' else 'pypi'}/{quote(name)}@{quote(version)}"  # a package URL, ECMA-427
+        told = "Python" if name == "python" else name
+        found.append(draft.add("SoftwareApplication", id, name=told, softwareVersion=version, url=HOMES.get(name)))
     gsan = draft.add(
         "SoftwareApplication", f"{GSAN}#{own or 'unknown'}", name="gsan", softwareVersion=own or "unknown", url=GSAN, license=licence(draft, "Apache-2.0"),
         identifier=manifest.get("inputs", {}).get("library"), sha256=manifest.get("library_archive"), softwareRequirements=found,
