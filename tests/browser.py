@@ -37,11 +37,13 @@ class Seen:
 
 
 @contextmanager
-def opened(width: int, dark: bool = False) -> Iterator[Seen]:
+def opened(width: int, dark: bool = False, scripts: bool = True) -> Iterator[Seen]:
     """A page of this width without network."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light")
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light", java_script_enabled=scripts
+        )
         seen = Seen(context.new_page())
         seen.page.on("request", lambda request: seen.asked.append(request.url))
         seen.page.on("console", lambda message: seen.complaints.append(message.text) if message.type in ("error", "warning") else None)

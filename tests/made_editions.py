@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pandas as pd
@@ -17,7 +18,7 @@ def _html(text: str) -> NotebookNode:
     return nbformat.v4.new_output("display_data", data={"text/html": text})
 
 
-def results(municipality: str, case: str, title: str, *, simulated: bool) -> dict:
+def results(municipality: str, case: str, title: str, *, simulated: bool, people: float = 86501) -> dict:
     """What `results.json` holds of a made edition."""
     data = {
         "id": f"{municipality}/parks",
@@ -30,7 +31,7 @@ def results(municipality: str, case: str, title: str, *, simulated: bool) -> dic
     }
     return {
         "case": case, "municipality": municipality, "variant": "default", "simulated": simulated, "title_ko": title, "question": "누가 **걸어서** 닿는가?",
-        "numbers": [{"key": "near", "value": 86501, "unit": "명", "label": "걸어서 닿는 주민", "digits": 0, "estimate": True, "note": ""}],
+        "numbers": [{"key": "served", "value": people, "unit": "명", "label": "걸어서 닿는 주민", "digits": 0, "estimate": True, "note": ""}],
         "tables": [{"key": "by_dong", "title": "동별 주민", "file": "by_dong.parquet", "rows": 21, "units": {}, "labels": {}}],
         "figures": [{"key": "map", "title": "동별 주민", "alt": "북쪽에 많다.", "file": "map.svg", "table": "by_dong"}],
         "data": [{**data, "simulated": simulated}], "sensitivity": [], "limits": ["직선거리로 쟀다."],
@@ -61,21 +62,32 @@ def notebook(told: dict) -> tuple[NotebookNode, str]:
     return nbformat.v4.new_notebook(cells=cells), svg
 
 
-def write(reports: Path, municipality: str, case: str, title: str, *, simulated: bool = False, name: str = "2026-11-23-1a2b3c4d") -> Path:
-    """A whole edition on disk; returns its folder."""
+def write(
+    reports: Path,
+    municipality: str,
+    case: str,
+    title: str,
+    *,
+    simulated: bool = False,
+    name: str = "2026-11-23-1a2b3c4d",
+    people: float = 86501,
+    **stated: Any,
+) -> Path:
+    """A whole edition on disk, with what else its manifest states; returns its folder."""
     from gsan_lib.reports.pages import render
 
     folder = reports / municipality / case / "default" / name
     folder.mkdir(parents=True)
-    told = results(municipality, case, title, simulated=simulated)
+    told = results(municipality, case, title, simulated=simulated, people=people)
     manifest = {
         "edition": name,
-        "created_at": "2026-11-23T08:00:00+00:00",
+        "created_at": f"{name[:10]}T08:00:00+00:00",
         "status": "done",
         "key": name.rsplit("-", 1)[1] * 8,
         "municipality": municipality,
         "case": case,
         "variant": "default",
+        **stated,
     }
     cells, svg = notebook(told)
     (folder / "map.svg").write_text(svg, encoding="utf-8")

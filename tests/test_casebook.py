@@ -21,14 +21,12 @@ def built(tmp_path_factory) -> casebook.Built:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GSAN_REPORTS", str(place / "reports"))
         patch.setenv("GSAN_BANK", str(place / "bank"))
-        made_editions.write(place / "reports", "sample", "park_access", "도시공원을 누가 누리는가", simulated=True)
-        made_editions.write(place / "reports", "gwangsan", "park_access", "옛 판", name="2026-01-01-00000000").joinpath(
-            "manifest.json"
-        ).write_text(
-            '{"edition": "2026-01-01-00000000", "created_at": "2026-01-01T00:00:00+00:00", "status": "done", "key": "old"}',
-            encoding="utf-8",
+        made_editions.write(
+            place / "reports", "sample", "park_access", "도시공원을 누가 누리는가", simulated=True, people=1200, parameters={"detour": 1.4}
         )
-        made_editions.write(place / "reports", "gwangsan", "park_access", "광산구의 도시공원")
+        old, new = {"inputs": {"snapshots": "a", "lock": "c"}}, {"inputs": {"snapshots": "b", "lock": "c"}}
+        made_editions.write(place / "reports", "gwangsan", "park_access", "옛 판", name="2026-01-01-00aa00aa", people=86000, **old)
+        made_editions.write(place / "reports", "gwangsan", "park_access", "광산구의 도시공원", parameters={"detour": 1.0}, **new)
         made_editions.write(place / "reports", "gwangsan", "fire_water", "소방용수시설")
         return casebook.build(out=place / "site")
 
@@ -39,7 +37,7 @@ def site(built) -> Path:
 
 
 def _text(page: Path) -> str:
-    return re.sub(r"<[^>]+>", " ", page.read_text(encoding="utf-8"))
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.read_text(encoding="utf-8")))
 
 
 def test_every_municipality_and_its_newest_editions_have_pages(built, site):
@@ -73,6 +71,7 @@ def test_simulated_editions_are_stamped_on_cards_thumbnails_and_pages(site):
 
 
 def test_every_link_and_file_of_the_site_is_there_and_none_is_elsewhere(site):
+    assert len(list(site.rglob("*.html"))) > 30
     for page in site.rglob("*.html"):
         html = re.sub(r"<script.*?</script>", "", page.read_text(encoding="utf-8"), flags=re.S)
         for address in [*re.findall(r'(?:href|src)="([^"#?]+)[^"]*"', html), *fetched(html)]:
@@ -202,8 +201,221 @@ def test_a_reader_finds_공원_inside_도시공원을(site):
         assert seen.complaints == []
 
 
+def test_every_picture_carries_the_hash_of_its_edition(site):
+    for page in ("gwangsan/park_access.html", "sample/park_access.html", "gwangsan/index.html", "sample/index.html"):
+        html = (site / page).read_text(encoding="utf-8")
+        pictures = len(re.findall(r"<figure class=\"gs|<img [^>]*map\.svg", html))
+        assert pictures > 0
+        assert len(re.findall(r"class=\"[^\"]*(?:gs-edition|cb-hash)\">판 지문 1a2b3c4d<", html)) == pictures, page
+    english = (site / "en" / "gwangsan" / "park_access.html").read_text(encoding="utf-8")
+    assert english.count("Edition hash 1a2b3c4d") == english.count("map.svg") > 0
+    for report in site.glob("files/*/*/*/2026-11-23*/report.html"):
+        html = report.read_text(encoding="utf-8")
+        assert html.count("판 지문 1a2b3c4d") == html.count("<figcaption>") > 0
+
+
+def test_editions_of_a_report_stand_side_by_side_with_what_changed(built, site):
+    assert built.histories == 1
+    page = _text(site / "history" / "gwangsan--park_access.html")
+    for words in ("86,501", "86,000", "+501", "2026-01-01", "판 지문 00aa00aa", "데이터", "gsan report diff 00aa00aa 1a2b3c4d"):
+        assert words in page, words
+    assert "환경" not in page  # the lock is the same
+    link = re.search(
+        r'href="([^"]*2026-01-01[^"]*report\.html)"', (site / "history" / "gwangsan--park_access.html").read_text(encoding="utf-8")
+    )
+    assert link
+    assert (site / "history" / link[1]).resolve().is_file()
+    assert "history/gwangsan--park_access.html" in (site / "gwangsan" / "park_access.html").read_text(encoding="utf-8")
+
+
+def test_municipalities_stand_side_by_side_and_other_parameters_are_told(built, site):
+    assert built.comparisons == 1
+    page = _text(site / "compare" / "park_access.html")
+    for words in (
+        "86,501",
+        "1,200",
+        "모의 광산구",
+        "광주광역시 광산구",
+        "매개변수가 서로 다른 보고서",
+        "detour",
+        "1.4",
+        "2020-12-31",
+        "모의 데이터",
+    ):
+        assert words in page, words
+    assert not (site / "compare" / "fire_water.html").exists()  # one municipality alone
+
+
+def test_english_pages_show_a_summary_and_say_that_the_report_is_korean(site):
+    html = (site / "en" / "gwangsan" / "park_access.html").read_text(encoding="utf-8")
+    assert '<html lang="en"' in html
+    page = _text(site / "en" / "gwangsan" / "park_access.html")
+    for words in (
+        "Where do the residents live who have no park within walking distance?", "Gwangsan-gu, Gwangju", "Residents with a park within walking distance",
+        "86,501 people", "(estimate)", "The report itself is in Korean", "unstable",
+    ):  # fmt: skip
+        assert words in page, words
+    assert '<span lang="ko">수완동에 먼저 놓는다.</span>' in html
+    assert '<html lang="ko"' in (site / "gwangsan" / "park_access.html").read_text(encoding="utf-8")
+
+
+def test_no_shell_word_of_an_english_page_is_korean(site):
+    for page in sorted((site / "en").rglob("*.html")):
+        html = re.sub(r"<(script|style)\b.*?</\1>", "", page.read_text(encoding="utf-8"), flags=re.S)
+        html = re.sub(r'<(\w+)[^>]*\blang="ko"[^>]*>(?:(?!</\1>).)*</\1>|<img[^>]*lang="ko"[^>]*>', "", html, flags=re.S)
+        left = re.findall(r"[^<>]*[가-힣][^<>]*", html)
+        assert [words for words in left if "simulated data" not in words] == [], page  # the stamp says it in both
+
+
+def test_every_page_leads_to_itself_in_the_other_language(site):
+    pages = [page for page in site.rglob("*.html") if "files" not in page.parts]
+    for page in pages:
+        link = re.search(r'class="cb-language[^"]*" href="([^"]+)" hreflang="(ko|en)"', page.read_text(encoding="utf-8"))
+        assert link, page
+        other = (page.parent / link[1]).resolve()
+        assert other in pages
+        assert other.name == page.name
+        assert ("en" in other.relative_to(site).parts[:1]) == (link[2] == "en")
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_a_site_of_one_language_has_no_switch_and_its_pages_at_the_root(language, tmp_path):
+    made_editions.write(tmp_path / "reports", "sample", "park_access", "도시공원", simulated=True)
+    built = casebook.build(out=tmp_path / "site", languages=(language,))
+    html = built.start.read_text(encoding="utf-8")
+    assert f'<html lang="{language}"' in html
+    assert "cb-language" not in html
+    assert not (built.start.parent / "en").exists()
+    page = built.start.parent / "sample" / "park_access.html"
+    links = re.findall(r'href="([^"#?]+report\.html)"', page.read_text(encoding="utf-8"))
+    assert links
+    assert all((page.parent / link).resolve().is_file() for link in links)
+
+
+def test_the_english_catalogue_has_every_word_of_the_templates_and_no_other():
+    from babel.messages.pofile import read_po
+    from jinja2.ext import babel_extract
+
+    from gsan_lib.reports.casebook_language import ASSETS
+
+    used = set()
+    for template in Path(str(ASSETS / "casebook")).glob("*.j2"):
+        with template.open("rb") as file:
+            for _, _, words, _ in babel_extract(file, ["_", "ngettext"], [], {"encoding": "utf-8"}):
+                used.add(words if isinstance(words, str) else words[0])
+    with (ASSETS / "casebook" / "locale" / "en" / "LC_MESSAGES" / "casebook.po").open("rb") as file:
+        known = {message.id if isinstance(message.id, str) else message.id[0]: message.string for message in read_po(file) if message.id}
+    assert set(known) == used
+    assert all(known.values())
+    for words, english in known.items():
+        for text in [english] if isinstance(english, str) else english:
+            assert set(re.findall(r"%\((\w+)\)s", text)) == set(re.findall(r"%\((\w+)\)s", words)), words
+
+
+def test_every_case_declares_theme_title_and_the_english_of_its_key_figures():
+    import nbformat
+
+    from gsan_lib.reports import cases
+    from gsan_lib.reports.case_labels import OTHER, labels
+
+    known = labels()
+    assert set(known.cases) == set(cases.all_cases())
+    for name in cases.all_cases():
+        code = "\n".join(cell.source for cell in nbformat.read(cases.case(name).path, as_version=4).cells if cell.cell_type == "code")
+        about = known.of(name)
+        assert about.theme != OTHER
+        assert about.title_en
+        assert set(about.numbers) == set(re.findall(r'out\.number\(\s*"(\w+)"', code)), name
+        defaults = {one.name: one.default for one in cases.case(name).parameters}
+        assert all(about.number_en(key, defaults) for key in about.numbers), name
+
+
+def test_a_broken_file_of_case_labels_is_told_with_every_problem(tmp_path, monkeypatch):
+    from gsan_lib.reports import case_labels
+
+    (tmp_path / "cases.yml").write_text("themes: {green: {ko: 공원}}\ncases: {parks: {theme: gren, titel: what}}\n", encoding="utf-8")
+    monkeypatch.setattr(case_labels, "cases_dir", lambda: tmp_path)
+    made_editions.write(tmp_path / "reports", "sample", "park_access", "도시공원", simulated=True)
+    with pytest.raises(UsageError, match=r"cases\.yml.*green.*titel.*gren"):
+        casebook.build(out=tmp_path / "site")
+
+
+@pytest.mark.browser
+def test_the_start_page_filters_by_keyboard_and_a_link_restores_it(site):
+    with opened(1200) as seen:
+        page = seen.page
+        page.goto((site / "index.html").as_uri())
+        entries = page.locator(".cb-entry")
+        visible = lambda: [entry.get_attribute("data-town") for entry in entries.all() if entry.is_visible()]
+        assert visible() == ["gwangsan", "gwangsan", "sample"]
+        page.focus("#cb-theme")
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Tab")
+        assert visible() == ["gwangsan", "sample"]
+        assert "3편 가운데 2편" in page.inner_text(".cb-count")
+        page.select_option("#cb-town", "sample")
+        assert visible() == ["sample"]
+        assert page.locator(".cb-town:visible").count() == 1
+        address = page.url
+        assert address.endswith("#town=sample&theme=green")
+        page.select_option("#cb-theme", "safety")
+        assert visible() == []
+        assert page.locator(".cb-none").is_visible()
+        page.click(".cb-filter button")
+        page.wait_for_function("document.querySelectorAll('.cb-entry:not([hidden])').length === 3")
+        assert "#" not in page.url
+        page.goto("about:blank")
+        page.goto(address)
+        assert visible() == ["sample"]
+        assert seen.serious() == []
+        assert seen.complaints == []
+
+
+@pytest.mark.browser
+def test_without_javascript_every_report_and_column_is_shown(site):
+    with opened(1200, scripts=False) as seen:
+        seen.page.goto((site / "index.html").as_uri() + "#town=sample")
+        assert seen.page.locator(".cb-entry:visible").count() == 3
+        assert not seen.page.locator(".cb-filter").is_visible()
+        seen.page.goto((site / "compare" / "park_access.html").as_uri() + "#towns=sample")
+        assert seen.page.locator(".cb-figures thead th:visible").count() == 3
+
+
+@pytest.mark.browser
+def test_columns_of_a_comparison_are_chosen_by_a_link(site):
+    with opened(1200) as seen:
+        seen.page.goto((site / "compare" / "park_access.html").as_uri())
+        assert seen.page.locator(".cb-warning").is_visible()
+        seen.page.goto("about:blank")
+        seen.page.goto((site / "compare" / "park_access.html").as_uri() + "#towns=gwangsan")
+        assert seen.page.locator(".cb-figures thead th:visible").count() == 2
+        assert not seen.page.locator(".cb-warning").is_visible()  # nothing differs among one
+
+
+@pytest.mark.browser
+def test_the_english_search_finds_stems_and_korean_names(site):
+    with opened(1280) as seen:
+        for question, page in (
+            ("cosmodrome", ""),
+            ("parked resident", "gwangsan/park_access.html"),
+            ("공원을", "gwangsan/park_access.html"),
+        ):
+            seen.page.goto((site / "en" / "search.html").as_uri() + f"?q={question}")
+            seen.page.wait_for_timeout(600)
+            found = seen.page.eval_on_selector_all("#search-results li a", "links => links.map(link => link.getAttribute('href'))")
+            assert any(page in link for link in found) if page else not found, question
+        assert seen.elsewhere() == []
+
+
 PAGES = [
     "index.html",
+    "comparisons.html",
+    "compare/park_access.html",
+    "history/gwangsan--park_access.html",
+    "en/index.html",
+    "en/sample/park_access.html",
+    "en/history/gwangsan--park_access.html",
+    "en/compare/park_access.html",
     "gwangsan/index.html",
     "sample/index.html",
     "sample/park_access.html",
