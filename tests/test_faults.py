@@ -13,19 +13,22 @@ import toys
 
 from gsan_lib.reports import editions, runs
 
-LIMITS = "limits: {cell_s: 6, report_s: 60, memory_mb: 1500, output_mb: 20, processes: 24}\n"
+LIMITS = "limits: {cell_s: 8, report_s: 60, memory_mb: 1500, output_mb: 20, processes: 24}\n"
 FAULTS = {
-    "never_ends": ("while True:\n    pass", r"`결과` 절의 5번째 코드 칸\(`while True:`\)이 6초 안에 끝나지 않아 멈췄습니다.*cell_s"),
+    "never_ends": ("while True:\n    pass", r"`결과` 절의 5번째 코드 칸\(`while True:`\)이 8초 안에 끝나지 않아 멈췄습니다.*cell_s"),
     "never_ends_deaf": (
         "import signal, time\nsignal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})\ntime.sleep(600)",
-        r"6초 안에 끝나지 않아",
+        r"8초 안에 끝나지 않아",
     ),
     "eats_memory": ("held = []\nwhile True:\n    held.append(bytearray(50_000_000))", r"`결과` 절의 5번째 코드 칸.*기억 장치.*memory_mb"),
     "children_eat_memory": (
         "import subprocess, sys\n[subprocess.Popen([sys.executable, '-c', 'x = bytearray(700_000_000); x[::4096] = b\"1\" * len(x[::4096]); import time; time.sleep(60)']) for _ in range(3)]\nimport time\ntime.sleep(60)",
-        r"기억 장치를 [\d,]+ MB 써서 멈췄습니다|6초 안에 끝나지 않아",
+        r"기억 장치를 [\d,]+ MB 써서 멈췄습니다|8초 안에 끝나지 않아",
     ),
-    "forks_itself": ("import os, time\nwhile True:\n    os.fork()\n    time.sleep(0.05)", r"프로세스가 [\d,]+개로 늘어 멈췄습니다\(한도 24개\)"),
+    "forks": (
+        "import os, time\nfor _ in range(100):\n    if os.fork() == 0:\n        time.sleep(600)\n    time.sleep(0.02)\ntime.sleep(600)",
+        r"프로세스가 [\d,]+개로 늘어 멈췄습니다\(한도 24개\)",
+    ),
     "writes_a_gigabyte": ("line = 'x' * 100_000\nfor _ in range(10_000):\n    print(line)", r"출력이 20 MB를 넘었습니다"),
     "writes_a_gigabyte_at_once": ("print('x' * 400_000_000)", r"출력이 20 MB를 넘었습니다"),
     "calls_exit": ("exit()", r"`결과` 절의 5번째 코드 칸\(`exit\(\)`\)에서 `exit\(\)`를 불러 끝났습니다"),
@@ -61,7 +64,9 @@ def outcomes(request, tmp_path_factory):
         toys.make_home(home)
         for name, (code, _) in FAULTS.items():
             toys.write_case(home, name, results=code)
-            (home / "parameters" / "toy" / "cases" / f"{name}.yml").write_text(LIMITS.replace("cell_s: 6", "cell_s: 40") if "fork" in name else LIMITS, encoding="utf-8")
+            (home / "parameters" / "toy" / "cases" / f"{name}.yml").write_text(
+                LIMITS.replace("cell_s: 6", "cell_s: 40") if "fork" in name else LIMITS, encoding="utf-8"
+            )
         toys.write_case(home, "a_sound")
         toys.write_case(home, "z_sound")
         result = runs.run("toy", jobs=2)

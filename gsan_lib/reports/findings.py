@@ -28,7 +28,7 @@ from .. import __version__, bank
 from ..errors import CaseError, MissingData
 from ..figures import stamp, to_png, to_svg
 from . import displays
-from .prints import count_output
+from .restraint import count_output, shallow_forks
 from ..settings import municipality
 
 # %% auto #0
@@ -396,6 +396,7 @@ def begin(
     given = os.environ.get("GSAN_EDITION_DIR")
     if most := os.environ.get("GSAN_OUTPUT_MB"):
         count_output(float(most))
+        shallow_forks()
     folder = Path(given or tempfile.mkdtemp(prefix="gsan-"))
     stem = Path(os.environ.get("JPY_SESSION_NAME", "")).stem  # Jupyter tells the notebook's own name here
     out = Findings(

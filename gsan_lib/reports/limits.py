@@ -22,7 +22,7 @@ except ImportError:  # a system without POSIX limits
     resource = None  # type: ignore[assignment]
 
 from ..kernels.families import end, family, private_bytes
-from .prints import too_much
+from .restraint import too_much
 
 # %% auto #0
 __all__ = ['TICK_S', 'Limits', 'stated_limits', 'members', 'own_mb', 'Watch']
