@@ -423,6 +423,37 @@ def test_what_a_notebook_starts_is_ended_with_the_kernels_group(light, start):
     assert _gone(child)
 
 
+BOMB = """
+import os, time
+for _ in range(2):
+    os.fork()
+until = time.time() + 60
+while time.time() < until and os.getpid():
+    try:
+        if os.fork() == 0 and len(os.listdir('/proc')) > 400: time.sleep(60)
+    except OSError: time.sleep(0.01)
+    time.sleep(0.02)
+"""
+
+
+def test_a_kernel_that_multiplies_is_ended_with_all_its_copies(light, start):
+    kernel = start()
+    process = kernel.process
+    kernel.client.execute(BOMB)
+    until = time.monotonic() + 20
+    while len(families.family(process.pid)) < 30 and time.monotonic() < until:
+        time.sleep(0.05)
+    copies = families.family(process.pid)
+    assert len(copies) >= 30
+    families.end(process.pid)
+    assert process.wait(20) == -signal.SIGKILL
+    assert all(_gone(one) for one in copies)
+    until = time.monotonic() + 10
+    while families.family(process.pid) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert families.family(process.pid) == set()
+
+
 CLIENT = """\
 import sys, time
 sys.path.insert(0, {tests!r})
@@ -797,6 +828,10 @@ def test_jupyterlab_starts_a_warm_kernel_and_a_cold_one_without_the_server(light
         talk = BlockingKernelClient()
         talk.load_connection_file(find_connection_file(f"*{told['id']}*", [str(runtime)]))
         talk.start_channels()
+        for _ in range(30):
+            with contextlib.suppress(RuntimeError):  # on a busy machine its heart is not heard at once
+                talk.wait_for_ready(60)
+                break
         said: list[str] = []
         talk.execute_interactive(SAYS, output_hook=lambda message: said.append(message["content"].get("text", "")), timeout=60)
         talk.stop_channels()

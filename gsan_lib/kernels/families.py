@@ -35,26 +35,40 @@ def family(
     return found - {process, os.getpid()}
 
 
+def _signal(number: signal.Signals, processes: set[int], groups: set[int]) -> None:
+    for one in groups:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(one, number)  # reaches a whole group at once, also one that multiplies
+    for one in processes:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(one, number)
+
+
 def end(
-    process: int,  # the leader of a session, e.g. a kernel
-    *,
-    itself: bool = True,  # False: only what it started
+    process: int,  # the leader of a session, e.g. a kernel; this process itself ends last
 ) -> None:
-    """End a process and everything it started, also what left its group."""
-    held: set[int] = set()
-    new = {process} if itself else family(process)
-    while new:  # all are held before one is ended, so that none can start another
-        for one in new:
-            _send(one, signal.SIGSTOP)
-        held |= new
-        new = family(process) - held
-    for one in held:
-        _send(one, signal.SIGKILL)
+    """End a process and everything it started, also what left its group, and also what multiplies faster than it can be counted."""
+    here = os.getpgid(0)
+    groups = {process} - {here}
+    members = {process} - {os.getpid()}
+    _signal(signal.SIGSTOP, members, groups)
+    for _ in range(100):
+        if not (found := family(process) - members):
+            break
+        new = {_group(one) for one in found} - groups - {0, here}
+        members |= found
+        groups |= new
+        _signal(signal.SIGSTOP, found, new)
+    _signal(signal.SIGKILL, members, groups)
+    if process == os.getpid():
+        os.killpg(here, signal.SIGKILL)
 
 
-def _send(process: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.kill(process, number)
+def _group(process: int) -> int:
+    try:
+        return os.getpgid(process)
+    except ProcessLookupError:
+        return 0
 
 
 def private_bytes(process: int) -> int:

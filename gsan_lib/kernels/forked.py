@@ -49,8 +49,7 @@ class Watch(threading.Thread):
         gone.register(self.connection, select.POLLIN)  # the client says nothing more, so that only its end can be read
         gone.register(self.client, select.POLLIN)
         gone.poll()
-        families.end(os.getpid(), itself=False)
-        os._exit(1)  # as ipykernel's own watch over its parent does
+        families.end(os.getpid())
 
 
 def _streams(files: list[int]) -> None:
