@@ -23,8 +23,8 @@ from conftest import ROOT, real_files
 from gsan_lib import grids
 from gsan_lib.analysis import access, backtest, equity, hotspots, rates, siting
 from gsan_lib.errors import InputError, UsageError
-from gsan_lib.reports import known_answers, pages, runs, yardsticks
-from gsan_lib.reports.yardsticks import Answer
+from gsan_lib.reports import imports, known_answers, pages, runs, yardsticks
+from gsan_lib.reports.answers import Answer, panel, without_answers
 
 # as printed in the publications, written down here apart from assets/yardsticks/answers.yml
 PUBLISHED = [
@@ -285,7 +285,13 @@ def test_modules_are_known_by_file_and_by_name():
 
 
 def test_what_nobody_has_published_an_answer_of_is_named():
-    assert yardsticks.without_answers(["gsan_lib/analysis/changes.py", "gsan_lib/analysis/siting.py"]) == ["두 판의 목록 비교"]
+    assert without_answers(["gsan_lib/analysis/changes.py", "gsan_lib/analysis/siting.py"]) == ["두 판의 목록 비교"]
+
+
+def test_the_page_of_a_report_knows_no_analysis_so_that_an_edit_of_one_leaves_the_other_reports_fresh():
+    assert [
+        module for module in imports.closure(["gsan_lib.reports.pages"]) if module.startswith(("gsan_lib.analysis", "gsan_lib.grids"))
+    ] == []
 
 
 def test_an_unknown_method_is_a_wrong_call():
@@ -314,7 +320,7 @@ def test_an_answer_survives_the_manifest_and_its_verdict_is_judged_again():
 @pytest.mark.parametrize("spoilt", [{}, {"method": "x", "name": 3}, "text", None])
 def test_a_spoilt_manifest_is_named(spoilt):
     with pytest.raises(InputError, match="yardsticks"):
-        yardsticks.panel({"yardsticks": [spoilt]})
+        panel({"yardsticks": [spoilt]})
 
 
 # the panel
@@ -333,7 +339,7 @@ def cells(html: str) -> list[list[str]]:
 
 
 def test_the_panel_says_day_expected_found_verdict_and_source():
-    html = yardsticks.panel(manifest("analysis.siting.mclp", "analysis.equity.gini"))
+    html = panel(manifest("analysis.siting.mclp", "analysis.equity.gini"))
     assert "답이 이미 알려진 문제 2개" in html
     assert "(2026-11-25)" in html
     assert "알려진 답과 모두 같습니다" in html
@@ -343,7 +349,7 @@ def test_the_panel_says_day_expected_found_verdict_and_source():
 
 
 def test_a_difference_is_said_in_words_and_marked():
-    html = yardsticks.panel(manifest("analysis.siting.mclp", "analysis.equity.gini", found=875_246.0))
+    html = panel(manifest("analysis.siting.mclp", "analysis.equity.gini", found=875_246.0))
     assert "1개가 알려진 답과 다르거나 풀리지 않았습니다. 이 보고서의 수치를 쓰지 마십시오." in html
     assert "알려진 답과 모두 같습니다" not in html
     assert cells(html)[0][2:5] == ["875,247명", "875,246명", "다름"]
@@ -351,20 +357,20 @@ def test_a_difference_is_said_in_words_and_marked():
 
 
 def test_an_answer_that_was_not_found_stands_with_its_reason():
-    html = yardsticks.panel(manifest("analysis.equity.gini", found=None, note={"ko": "멈추었습니다(<b>).", "en": "stopped"}))
+    html = panel(manifest("analysis.equity.gini", found=None, note={"ko": "멈추었습니다(<b>).", "en": "stopped"}))
     assert cells(html)[0][3:5] == ["–", "구하지 못함"]
     assert "멈추었습니다(&lt;b&gt;)." in html
 
 
 def test_a_report_whose_methods_have_no_known_answer_says_so_and_an_old_edition_says_nothing():
-    html = yardsticks.panel({"yardsticks": [], "modules": {"gsan_lib/analysis/changes.py": ""}})
+    html = panel({"yardsticks": [], "modules": {"gsan_lib/analysis/changes.py": ""}})
     assert "발표된 답이 없어" in html
     assert "두 판의 목록 비교" in html
-    assert yardsticks.panel({}) == ""
+    assert panel({}) == ""
 
 
 def test_the_panel_speaks_english_too():
-    html = yardsticks.panel({**manifest("analysis.siting.mclp"), "modules": {"gsan_lib/analysis/twins.py": ""}}, "en")
+    html = panel({**manifest("analysis.siting.mclp"), "modules": {"gsan_lib/analysis/twins.py": ""}}, "en")
     assert "Checked against known answers" in html
     assert 'lang="en"' in html
     assert "875,247 people" in html

@@ -17,11 +17,11 @@ from markupsafe import Markup
 
 from ..errors import StoreError
 from .addresses import edition_hash
+from .answers import panel
 from .case_labels import CaseLabels, Labels
 from .displays import shown
 from .editions import Edition
 from .pages import place_name, span
-from .yardsticks import panel
 from ..settings import municipalities, municipality
 
 # %% auto #0

@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..settings import read_yaml
+from .answers import content
 
 # %% auto #0
-__all__ = ['ASSETS', 'POINTS', 'INCOMES', 'SOLVERS', 'Yardstick', 'yardsticks', 'unchecked', 'achieved', 'san_francisco',
-           'stores_apart', 'or_library', 'sao_jose', 'twelve_points', 'incomes', 'belo_horizonte', 'gwangsan',
-           'nickel_workers', 'fredericia', 'st_louis_rate', 'columbus', 'six_points', 'beer', 'm4_hourly', 'answer']
+__all__ = ['ASSETS', 'POINTS', 'INCOMES', 'SOLVERS', 'Yardstick', 'yardsticks', 'achieved', 'san_francisco', 'stores_apart',
+           'or_library', 'sao_jose', 'twelve_points', 'incomes', 'belo_horizonte', 'gwangsan', 'nickel_workers',
+           'fredericia', 'st_louis_rate', 'columbus', 'six_points', 'beer', 'm4_hourly', 'answer']
 
 # %% ../../notebooks/lib/reports/known_answers.ipynb #2a227d89
 ASSETS = Path(str(files("gsan_lib") / "assets" / "yardsticks"))
@@ -56,12 +56,7 @@ class Yardstick:
         """The modules whose use calls for it."""
         return (self.key.rpartition(".")[0], *self.also)
 
-# %% ../../notebooks/lib/reports/known_answers.ipynb #5a985616
-@cache
-def _content() -> dict[str, Any]:
-    return read_yaml(ASSETS / "answers.yml")
-
-
+# %% ../../notebooks/lib/reports/known_answers.ipynb #b398b056
 @cache
 def yardsticks() -> tuple[Yardstick, ...]:
     """All of them, in the order in which a report shows them."""
@@ -71,13 +66,8 @@ def yardsticks() -> tuple[Yardstick, ...]:
             key=one["key"], expected=one["expected"], solve=one["solve"], options=one.get("with", {}), files=tuple(one.get("files", ())),
             also=tuple(one.get("also", ())), **{part: _both(one[part]) for part in texts},
         )
-        for one in _content()["answers"]
+        for one in content()["answers"]
     )  # fmt: skip
-
-
-def unchecked() -> dict[str, dict[str, str]]:
-    """Modules of which nobody has published an answer, with their names (ko, en)."""
-    return dict(_content()["unchecked"])
 
 # %% ../../notebooks/lib/reports/known_answers.ipynb #05480b0f
 @cache

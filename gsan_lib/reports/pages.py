@@ -23,8 +23,8 @@ from nbformat import NotebookNode
 from ..errors import CaseError, some
 from ..fonts import font_css
 from .addresses import edition_hash
+from .answers import panel, panel_style
 from .displays import prose
-from .yardsticks import panel, panel_style
 from ..settings import municipalities, municipality
 
 # %% auto #0

@@ -1,4 +1,4 @@
-"""The known-answer panel of a report: a few problems with published answers, solved on the day of the report by the code that made it.
+"""Which problems with published answers a report's methods call for, and their solution by the installed code on the day of the report.
 
 Docs: https://github.com/gsan/gsan/reports/yardsticks.html.md"""
 
@@ -10,118 +10,32 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
-from jinja2 import Environment
-from markupsafe import Markup
-
-from ..errors import InputError, UsageError, some
-from .known_answers import Yardstick, answer, unchecked, yardsticks
+from ..errors import UsageError, some
+from .answers import Answer, Texts, plain_module
+from .known_answers import Yardstick, answer, yardsticks
 
 # %% auto #0
-__all__ = ['Texts', 'Answer', 'methods_of', 'without_answers', 'folder', 'solve', 'panel', 'panel_style']
+__all__ = ['methods_of', 'folder', 'solve']
 
-# %% ../../notebooks/lib/reports/yardsticks.ipynb #3e1180b6
-Texts = Mapping[str, str]  # ko, en
-_TEXTS = ("name", "problem", "unit", "source", "note")
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A published number beside the one that the installed code finds."""
-
-    method: str  # below gsan_lib: analysis.siting.mclp
-    name: Texts
-    problem: Texts
-    expected: float
-    digits: int  # decimals that were published
-    found: float | None  # None where the code gave no answer
-    unit: Texts
-    source: Texts  # author, year
-    note: Texts  # why there is no answer; empty otherwise
-
-    @property
-    def ok(self) -> bool:
-        """Whether all published digits are met; whole numbers exactly."""
-        least = 0.5 * 10.0**-self.digits if self.digits else 1e-6
-        return self.found is not None and abs(self.found - self.expected) <= least
-
-    def shown(self, value: float | None, language: str = "ko") -> str:
-        """A value with the published decimals and its unit."""
-        if value is None:
-            return "–"
-        exact = value == round(value, self.digits) or self.ok
-        unit = self.unit.get(language, "")
-        return f"{value:,.{self.digits if exact else self.digits + 3}f}{' ' if unit.isascii() else ''}{unit}".strip()
-
-    @property
-    def name_ko(self) -> str:
-        """The method's Korean name."""
-        return self.name["ko"]
-
-    @property
-    def complaint(self) -> str:
-        """In Korean, what is wrong with it; empty where it agrees."""
-        if self.ok:
-            return ""
-        why = self.note.get("ko") or f"알려진 답은 {self.shown(self.expected)}인데 {self.shown(self.found)}이(가) 나왔습니다."
-        return f"{self.name_ko} – {self.problem['ko']}: {why}"
-
-    def to_dict(self) -> dict[str, Any]:  # JSON-able
-        """What the manifest keeps; noise beyond the published digits is cut, so that the same answer has the same bytes."""
-        found = None if self.found is None else round(self.found, self.digits + 3)
-        texts = {part: dict(getattr(self, part)) for part in _TEXTS}
-        return {"method": self.method, "expected": self.expected, "digits": self.digits, "found": found, "ok": self.ok, **texts}
-
-    @classmethod
-    def from_dict(
-        cls,
-        kept: Mapping[str, Any],  # from `to_dict`; whether it agrees is judged again
-    ) -> Answer:
-        """The answer that a manifest keeps. Raises InputError."""
-        try:
-            texts = {part: {key: str(text) for key, text in kept[part].items()} for part in _TEXTS}
-            found = None if kept["found"] is None else float(kept["found"])
-            return cls(method=str(kept["method"]), expected=float(kept["expected"]), digits=int(kept["digits"]), found=found, **texts)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise InputError(
-                f"manifest.json의 `yardsticks`를 읽지 못했습니다({error!r}). 그 판을 `gsan report run`으로 다시 만드십시오."
-            ) from None
-
-# %% ../../notebooks/lib/reports/yardsticks.ipynb #5166b2fb
-def _plain(module: str) -> str:
-    """`analysis.siting` for gsan_lib/analysis/siting.py and gsan_lib.analysis.siting."""
-    return module.removesuffix(".py").replace("/", ".").removeprefix("gsan_lib.")
-
-
+# %% ../../notebooks/lib/reports/yardsticks.ipynb #6627edeb
 def methods_of(
     modules: Iterable[str],  # gsan_lib.analysis.siting or gsan_lib/analysis/siting.py, as the manifest has them
     imported: Iterable[str] = (),  # those that the notebook itself imports; where given, only these count
     code: str = "",  # the notebook's code; where given, only what it calls of a module counts, if it calls any
 ) -> list[str]:
     """The methods of a case that have a published answer, in the order of the panel."""
-    meant = {_plain(one) for one in (tuple(imported) or tuple(modules))}
+    meant = {plain_module(one) for one in (tuple(imported) or tuple(modules))}
     called = [one for one in yardsticks() if meant & set(one.modules)]
     named = {one.key for one in called if re.search(rf"\b{re.escape('.'.join(one.key.split('.')[-2:]))}\b", code)}
     precise = {one.key.rpartition(".")[0] for one in called if one.key in named}
     kept = [one.key for one in called if one.key in named or one.key.rpartition(".")[0] not in precise]
     return list(dict.fromkeys(kept))
 
-
-def without_answers(
-    modules: Iterable[str],  # as for `methods_of`
-    language: str = "ko",
-) -> list[str]:
-    """The names of the methods among them of which nobody has published an answer."""
-    meant = {_plain(one) for one in modules}
-    return [name[language] for module, name in unchecked().items() if module in meant]
-
-# %% ../../notebooks/lib/reports/yardsticks.ipynb #950e4db3
+# %% ../../notebooks/lib/reports/yardsticks.ipynb #cf0fdfd0
 def folder() -> Path | None:
     """Where further yardsticks lie: `GSAN_YARDSTICKS`; None where it is not set. Raises UsageError where there is no such folder."""
     given = os.environ.get("GSAN_YARDSTICKS") or ""
@@ -150,7 +64,7 @@ def _found(one: Yardstick, place: Path | None) -> tuple[float | None, Texts]:
         return None, {"ko": "프로그램의 답이 문제의 조건을 지키지 않았습니다.", "en": "The program's answer breaks the problem's terms."}
     return value, {}
 
-# %% ../../notebooks/lib/reports/yardsticks.ipynb #10d024f8
+# %% ../../notebooks/lib/reports/yardsticks.ipynb #19c9a139
 @cache
 def _solved(method: str, place: Path | None) -> tuple[Answer, ...]:
     """The answers of one method."""
@@ -172,32 +86,3 @@ def solve(
         raise UsageError(f"알려진 답이 없는 방법입니다: {some(f'`{one}`' for one in strange)}. `methods_of`가 준 이름을 쓰십시오.")
     place = folder()
     return [one for method in methods for one in _solved(method, place)]
-
-# %% ../../notebooks/lib/reports/yardsticks.ipynb #027573f7
-_REPORT = files("gsan_lib") / "assets" / "report"
-
-
-def panel(
-    manifest: Mapping[str, Any],  # of an edition
-    language: str = "ko",  # or en
-    *,
-    style: bool = False,  # True: with its style sheet, for a page that is not a report
-) -> Markup:  # HTML of one section; empty for an edition older than the panel
-    """The known answers of an edition. Raises InputError where the manifest cannot be read."""
-    if manifest.get("yardsticks") is None:
-        return Markup("")
-    try:
-        answers = [Answer.from_dict(one) for one in manifest["yardsticks"]]
-    except InputError as error:
-        raise InputError(f"판 `{manifest.get('edition', '')}`: {error}") from None
-    template = Environment(autoescape=True, trim_blocks=True).from_string((_REPORT / "yardsticks.html.j2").read_text(encoding="utf-8"))
-    told = {
-        "answers": answers, "wrong": [one for one in answers if not one.ok], "day": str(manifest.get("created_at", ""))[:10], "language": language,
-        "unchecked": without_answers(manifest.get("modules") or (), language), "style": Markup(panel_style()) if style else "",
-    }  # fmt: skip
-    return Markup(template.render(**told))
-
-
-def panel_style() -> str:
-    """The style sheet of the panel."""
-    return (_REPORT / "yardsticks.css").read_text(encoding="utf-8")
