@@ -27,7 +27,7 @@ FAULTS = {
     ),
     "forks": (
         "import os, time\nfor _ in range(100):\n    if os.fork() == 0:\n        time.sleep(600)\n    time.sleep(0.02)\ntime.sleep(600)",
-        r"프로세스가 [\d,]+개로 늘어 멈췄습니다\(한도 24개\)",
+        r"`결과` 절의 5번째 코드 칸.*프로세스가 [\d,]+개로 늘어 멈췄습니다\(한도 24개\)",
     ),
     "writes_a_gigabyte": ("line = 'x' * 100_000\nfor _ in range(10_000):\n    print(line)", r"출력이 20 MB를 넘었습니다"),
     "writes_a_gigabyte_at_once": ("print('x' * 400_000_000)", r"출력이 20 MB를 넘었습니다"),

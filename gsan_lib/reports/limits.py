@@ -99,7 +99,7 @@ def _data_bytes(process: int) -> int:
 class Watch:
     """Ends a kernel that takes more than its limits, and remembers why."""
 
-    def __init__(self, leader: int, limits: Limits, where: Callable[[], str] = lambda: "") -> None:
+    def __init__(self, leader: int, limits: Limits, where: Callable[[], str] = lambda: "노트북") -> None:
         self.leader, self.limits, self.where = leader, limits, where
         self.reason = ""  # Korean; "" while all is well
         self.output = 0  # bytes that the kernel wrote
@@ -161,8 +161,8 @@ class Watch:
         if (held := _resident_mb(self.leader) - self._inherited) > self.limits.memory_mb or every:
             alive = members(self.leader)
             if len(alive) > self.limits.processes:  # counted first: to weigh that many takes long
-                return f"프로세스가 {len(alive):,}개로 늘어 멈췄습니다(한도 {self.limits.processes:g}개). 노트북이 자신을 되풀이해 복제하지 않는지 보십시오."
+                return f"{self.where()}에서 프로세스가 {len(alive):,}개로 늘어 멈췄습니다(한도 {self.limits.processes:g}개). 노트북이 자신을 되풀이해 복제하지 않는지 보십시오."
             held = own_mb(alive)
         if held > self.limits.memory_mb:
-            return f"기억 장치를 {held:,.0f} MB 써서 멈췄습니다(한도 {self.limits.memory_mb:,.0f} MB). 자료를 나누어 다루거나 `limits: {{memory_mb: ...}}`를 늘리십시오."
+            return f"{self.where()}에서 기억 장치를 {held:,.0f} MB 써서 멈췄습니다(한도 {self.limits.memory_mb:,.0f} MB). 자료를 나누어 다루거나 `limits: {{memory_mb: ...}}`를 늘리십시오."
         return ""
