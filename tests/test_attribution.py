@@ -9,6 +9,7 @@ from toy_editions import toy  # noqa: F401
 from typer.testing import CliRunner
 
 from gsan_lib.cli import report
+from gsan_lib.errors import StoreError
 from gsan_lib.reports import attribution, comparison, comparison_page, rebuilding
 from gsan_lib.reports.attribution import share, subsets
 from gsan_lib.reports.comparison import first_sentence, share_rows
@@ -74,6 +75,12 @@ def test_a_notebook_and_a_parameter_that_only_work_together_are_one_cause(toy): 
     assert attribution.mixed(first, last, []) == first
     cells = tuple((kind, tags, source.replace("radius_m", "reach_m")) for kind, tags, source in last.cells)
     assert rebuilding.Recipe(**{**vars(last), "cells": cells}).parameters() == {"municipality": "toy", "spread": "weighted"}
+
+
+def test_an_environment_that_cannot_be_built_is_one_sentence(tmp_path):
+    with pytest.raises(StoreError, match="그때의 환경을 만들지 못했습니다"):
+        rebuilding._venv(tmp_path / "env", "no requirement at all ===\n")
+    assert not (tmp_path / "env").exists()
 
 
 @pytest.mark.parametrize("names", ["a", "ab", "abc"])

@@ -15,7 +15,7 @@ from gsan_lib import cli
 from gsan_lib.cli import bank as bank_commands
 from gsan_lib.cli import report
 from gsan_lib.errors import StoreError, UsageError
-from gsan_lib.reports import comparison, comparison_page, editions, pages, verification
+from gsan_lib.reports import comparison, comparison_page, editions, pages, rebuilding, verification
 from gsan_lib.reports.addresses import find_edition
 from gsan_lib.reports.comparison import first_sentence, reason, summary
 
@@ -28,7 +28,7 @@ from gsan_lib.reports.comparison import first_sentence, reason, summary
             "data",
             "parameter",
             "parameters:radius_m",
-            "매개변수 ‘법정 거리’의 값이 바뀌어(140 m → 100 m) 결정은 그대로이고 수치 1개, 표 2개, 글 1군데만 달라졌습니다.",
+            "매개변수 ‘법정 거리’의 값(140 m → 100 m)이 바뀌어 결정은 그대로이고 수치 1개, 표 2개, 글 1군데만 달라졌습니다.",
         ),
         ("parameter", "code", "code", "분석 코드가 바뀌어 결정은 그대로이고 수치 1개만 달라졌습니다."),
     ],
@@ -101,6 +101,33 @@ def test_a_file_changed_after_the_edition_was_made_is_no_cause_but_is_said(toy, 
     assert "만든 뒤에 파일이 고쳐진 것" in reason(made)
     found = verification.verify(find_edition(str(folder)))
     assert "`results.json`의 내용이 만들 때와 다릅니다" in found.sentence()
+
+
+def test_another_environment_is_a_cause_with_its_packages(toy, tmp_path):  # noqa: F811
+    folder = tmp_path / "toy" / "far" / "default" / toy.first.name
+    shutil.copytree(toy.first.folder, folder)
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest["inputs"]["lock"], manifest["versions"]["numpy"] = "0" * 64, "1.0.0"
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    (cause,) = comparison.compare(find_edition(str(folder)), toy.first).causes
+    assert cause.kind == "environment"
+    assert cause.sentence == f"numpy 1.0.0 → {toy.first.manifest['versions']['numpy']}"
+    assert [one["name"] for one in cause.detail["changes"]] == ["numpy"]
+
+
+def test_the_municipality_s_facts_are_a_cause_with_their_lines(toy, tmp_path):  # noqa: F811
+    folder = tmp_path / "toy" / "far" / "default" / toy.first.name
+    shutil.copytree(toy.first.folder, folder)
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest["inputs"]["municipality"], manifest["place"] = "0" * 64, manifest["place"].replace("보기구", "옛보기구")
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    (cause,) = comparison.compare(find_edition(str(folder)), toy.first).causes
+    assert cause.kind == "place"
+    assert "-name_ko: 옛보기구" in cause.detail["lines"]
+    with rebuilding.Workshop(toy.first) as workshop:  # made again with the recorded facts, not with the installed ones
+        again = workshop.rebuild(rebuilding.recipe_of(find_edition(str(folder))))
+        assert "옛보기구" in (again.folder / "report.ipynb").read_text(encoding="utf-8")
+        assert "/.home" not in (again.folder / "report.ipynb").read_text(encoding="utf-8")
 
 
 def test_different_cases_cannot_be_compared(toy):  # noqa: F811

@@ -363,7 +363,9 @@ def share_text(
     """A cause's share of a figure's change: `+14명 (70%)`."""
     if value is None:
         return "알 수 없음"
-    digits += value % 1 != 0 and abs(value) < 100  # halves of small counts
+    if abs(value) <= TOLERANCE * max(1.0, abs(whole or 0.0)):
+        return "0"
+    digits += digits == 0 and value % 1 != 0 and abs(value) < 100  # halves of small counts
     size = with_unit(f"{'+' if value > 0 else ''}{shown(value, digits)}", "%p" if unit == "%" else unit)
     return size + (f" ({value / whole:.0%})" if whole else "")
 

@@ -146,9 +146,9 @@ def first_sentence(made: Comparison) -> str:
     known = _certain(made)
     if not known or not made.findings.moved:
         return outcome(made.findings)
-    whys = [one.clause() for one in known[:2]]
-    more = f" 그 밖에 {len(known) - 2}가지가 함께 바뀌어" if len(known) > 2 else ""
-    return f"{' 그리고 '.join(whys)}{more} {outcome(made.findings)}"
+    shown = known[:2] if len(known) > 3 else known
+    clauses = [one.clause("바뀌고,") for one in shown] + ([f"그 밖에 {len(known) - 2}가지가 바뀌고,"] if len(known) > 3 else [])
+    return f"{' '.join(clauses).removesuffix('바뀌고,')}바뀌어 {outcome(made.findings)}"
 
 
 def reason(made: Comparison) -> str:

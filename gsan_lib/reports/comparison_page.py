@@ -110,8 +110,17 @@ def _causes(made: Comparison) -> str:
     if told is None:
         return "".join(blocks) or f"<p>{escape(reason(made))}</p>"
     heads, rows = share_rows(made)
-    note = "<p>몫은 그 입력을 먼저 바꾸었을 때와 나중에 바꾸었을 때에 더해지는 크기의 평균입니다(Shapley 1953).</p>"
-    shares = displays.table(pd.DataFrame(rows, columns=heads), "달라진 수치에서 원인마다의 몫", rows=len(rows)) + note if rows else ""
+    note = "<p>몫은 그 입력을 먼저 바꾸었을 때와 나중에 바꾸었을 때에 더해지는 크기의 평균입니다(Shapley 1953).{}</p>"
+    both = (
+        " 함께여야 나타나는 몫은 원인들이 함께 있을 때에만 생기는 크기이고, 원인마다의 몫에 고루 나뉘어 들어 있습니다."
+        if told.interaction
+        else ""
+    )
+    shares = (
+        displays.table(pd.DataFrame(rows, columns=heads), "달라진 수치에서 원인마다의 몫", rows=len(rows)) + note.format(both)
+        if rows
+        else ""
+    )
     return (
         "".join(blocks)
         + shares

@@ -53,23 +53,18 @@ class Cause:
         """Kind and name."""
         return self.kind if self.name == self.kind else f"{self.kind}:{self.name}"
 
-    def clause(self) -> str:
-        """Korean: the cause as the beginning of a sentence, `... 바뀌어`."""
+    def clause(self, end: str = "바뀌어") -> str:  # or 바뀌고
+        """Korean: the cause as the beginning of a sentence."""
         if self.kind == "data":
             days = (
                 [(one["before"] or {}).get("as_of") for one in self.detail["snapshots"] if one["content"]],
                 [(one["after"] or {}).get("as_of") for one in self.detail["snapshots"] if one["content"]],
             )
             old, new = (max(filter(None, side), default=None) for side in days)
-            return f"{self.title} 자료가 {old} 판에서 {new} 판으로 바뀌어" if old and new and old != new else f"{self.title} 자료가 바뀌어"
+            return f"{self.title} 자료가 {old} 판에서 {new} 판으로 {end}" if old and new and old != new else f"{self.title} 자료가 {end}"
         if self.kind == "parameters":
-            return f"매개변수 ‘{self.title}’의 값이 바뀌어({self.sentence})"
-        return {
-            "code": "분석 코드가 바뀌어",
-            "notebook": "사례 노트북이 바뀌어",
-            "place": "지자체 정보가 바뀌어",
-            "environment": "환경이 바뀌어",
-        }[self.kind]
+            return f"매개변수 ‘{self.title}’의 값({self.sentence})이 {end}"
+        return f"{KINDS[self.kind]}{'이' if self.kind in ('notebook', 'environment') else '가'} {end}"
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able."""

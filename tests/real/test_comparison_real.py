@@ -139,9 +139,8 @@ def test_the_old_edition_comes_out_again_although_the_bank_has_learned_more(at_h
     assert found.equal, (found.sentence(), found.told)
 
 
+@pytest.mark.parametrize("pair", ["gwangsan"], indirect=True)
 def test_running_it_again_confirms_the_cause(at_home):
-    if at_home.place != "gwangsan":
-        pytest.skip("one municipality is enough for four kernels")
     told = comparison.compare(at_home.before, at_home.after, attribute=True).attribution
     (effect,) = told.effects
     assert effect.does["decision"]
