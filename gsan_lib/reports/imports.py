@@ -123,7 +123,11 @@ def hashes(
 def assets() -> dict[str, str]:  # gsan_lib/assets/findings.css -> SHA-256
     """The library's files that are no code and that a report may show, with their content's hash; what belongs to the casebook and to comparisons is not among them."""
     root = _root()
-    kept = [path for path in sorted((root / "assets").rglob("*")) if path.is_file() and path.relative_to(root).parts[1] not in ("casebook", "comparison")]
+    kept = [
+        path
+        for path in sorted((root / "assets").rglob("*"))
+        if path.is_file() and path.relative_to(root).parts[1] not in ("casebook", "comparison")
+    ]
     return {path.relative_to(root.parent).as_posix(): _hash(path) for path in kept}
 
 
