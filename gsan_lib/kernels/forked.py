@@ -82,7 +82,6 @@ def _own_state(wanted: Wanted) -> None:
         rules = matplotlib.matplotlib_fname()  # of the new working folder
         if rules != _rules:
             matplotlib.rc_file(rules)
-        matplotlib.rcParams._set("backend", os.environ.get("MPLBACKEND") or _backend())
 
 
 _rules = ""
@@ -93,12 +92,6 @@ def settle() -> None:
     global _rules
     if matplotlib := sys.modules.get("matplotlib"):
         _rules = matplotlib.matplotlib_fname()
-
-
-def _backend() -> Any:
-    from matplotlib import rcsetup
-
-    return rcsetup._auto_backend_sentinel
 
 
 @contextlib.contextmanager
@@ -168,9 +161,8 @@ def _run(wanted: Wanted) -> None:
     app.poller = None if wanted.independent else Watch(wanted.connection, wanted.client)
     if ipywidgets := sys.modules.get("ipywidgets"):
         ipywidgets.register_comm_target()  # which it does when it is imported in a kernel
-    if (pyplot := sys.modules.get("matplotlib.pyplot")) and (matplotlib := sys.modules.get("matplotlib")):
+    if matplotlib := sys.modules.get("matplotlib"):
         matplotlib.rcParams._set("backend", os.environ["MPLBACKEND"])  # ipykernel has set it where it was missing
-        pyplot.install_repl_displayhook()
     app.start()
     if app.control_thread and app.control_thread.is_alive():
         app.control_thread.stop()  # it has the last word to say while the others still listen; ipykernel's own order can wait in vain for ten seconds

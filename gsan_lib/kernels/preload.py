@@ -20,12 +20,12 @@ from gsan_lib.kernels.places import LIBRARY
 
 log = logging.getLogger("gsan.kernels")
 
-# In the order in which they are imported; what is not installed is left out.
+# In the order in which they are imported; what is not installed is left out. Not `matplotlib_inline`: it looks for its shell when imported.
 KERNEL = (
     "ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.debugger", "ipykernel.control", "ipykernel.heartbeat", "ipykernel.iostream",
     "ipykernel.comm", "ipykernel.embed", "ipykernel.subshell_manager", "IPython.core.magics", "IPython.core.completer", "IPython.core.pylabtools",
     "IPython.core.debugger", "IPython.core.historyapp", "IPython.core.logger", "IPython.core.oinspect", "IPython.core.completerlib",
-    "IPython.utils.wildcard", "matplotlib_inline.config", "tornado.platform.asyncio", "ipykernel_launcher",
+    "IPython.utils.wildcard", "tornado.platform.asyncio", "ipykernel_launcher",
     "comm", "pdb", "psutil",
 )  # fmt: skip
 LIBRARIES = (
