@@ -34,7 +34,7 @@ from ..settings import home
 _all_ = ["archive_library", "archive_lock"]
 
 # %% auto #0
-__all__ = ['Recipe', 'cells_of', 'recipe_of', 'Rebuilt', 'Workshop', 'make', 'alone', 'library_note', 'together',
+__all__ = ['Recipe', 'cells_of', 'recipe_of', 'Rebuilt', 'Workshop', 'make', 'alone', 'library_note', 'is_installed', 'together',
            'archive_library', 'archive_lock']
 
 # %% ../../notebooks/lib/reports/rebuilding.ipynb #c26b4923
@@ -292,14 +292,14 @@ def library_note(
     name = edition.manifest.get("library_archive")
     if workshop.has_library(name):
         return ""
-    if _is_installed(edition):
+    if is_installed(edition):
         return ""
     if name:
         return f"판 `{edition.name}`을(를) 만든 코드의 보관본(`{name[:12]}.zip`)이 없어 지금 설치된 코드로 돌립니다."
     return f"판 `{edition.name}`은(는) 코드를 보관하기 전의 판이라 지금 설치된 코드로 돌립니다."
 
 
-def _is_installed(edition: Edition) -> bool:
+def is_installed(edition: Edition) -> bool:
     """Whether every library file that the edition was made with is the installed one."""
     modules = edition.manifest.get("modules") or {}
     now = {f"gsan_lib/{name}": hashlib.sha256(body).hexdigest() for name, body in archives.sources().items()}
