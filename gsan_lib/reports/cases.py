@@ -13,8 +13,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-
-import nbformat
+from typing import Any
 
 from ..errors import InputError, UsageError
 from .imports import imported
@@ -74,13 +73,13 @@ class Case:
     imports: tuple[str, ...] = ()  # modules of the library that its cells import
 
 
-def cells_hash(notebook: nbformat.NotebookNode) -> str:
+def cells_hash(notebook: Any) -> str:
     """Hash of what an author wrote: kinds, tags and texts of the cells, without outputs, ids, counters and editor metadata."""
     written = [[cell.cell_type, sorted(cell.metadata.get("tags", [])), cell.source.rstrip()] for cell in notebook.cells]
     return hashlib.sha256(json.dumps(written, ensure_ascii=False).encode()).hexdigest()
 
 
-def tagged(notebook: nbformat.NotebookNode, tag: str, where: str) -> str:
+def tagged(notebook: Any, tag: str, where: str) -> str:
     """Text of the one cell with this tag. Raises UsageError where there is none or more than one."""
     found = [cell.source for cell in notebook.cells if tag in cell.metadata.get("tags", [])]
     if len(found) != 1:
@@ -88,15 +87,36 @@ def tagged(notebook: nbformat.NotebookNode, tag: str, where: str) -> str:
     return found[0]
 
 # %% ../../notebooks/lib/reports/cases.ipynb #a35536cb
+class _Node(dict[str, Any]):
+    """A part of a notebook; its entries are attributes, as nbformat has them."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+def _opened(path: Path) -> _Node:
+    """A notebook's cells. Read as the JSON that it is: nbformat takes a second to import, and a plan needs no more than this."""
+    try:
+        notebook = json.loads(path.read_text(encoding="utf-8"), object_hook=_Node)
+        if notebook.nbformat != 4:
+            raise ValueError(f"nbformat {notebook.nbformat}")
+        for cell in notebook.cells:
+            cell["source"] = cell.source if isinstance(cell.source, str) else "".join(cell.source)
+            cell.setdefault("metadata", _Node())
+            _ = cell.cell_type
+    except (ValueError, AttributeError, TypeError) as error:
+        raise InputError(f"`{path}`은(는) 노트북이 아닙니다({type(error).__name__}). 파일을 확인하십시오.") from None
+    return notebook
+
+
 def read_case(
     path: Path,  # a notebook
 ) -> Case:
     """A case notebook, parsed. Raises InputError for a file that is no notebook, UsageError for one that is no case."""
-    try:
-        notebook = nbformat.read(path, as_version=4)
-    except (ValueError, AttributeError, nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
-        raise InputError(f"`{path}`은(는) 노트북이 아닙니다({type(error).__name__}). 파일을 확인하십시오.") from None
-    where = path.name
+    notebook, where = _opened(path), path.name
     heading = next(
         (found[1] for cell in notebook.cells if cell.cell_type == "markdown" and (found := re.search(r"^# +(.+)$", cell.source, re.M))),
         None,
@@ -115,7 +135,7 @@ def read_case(
     return Case(path.stem, path, heading.strip(), parameters, needs, cells_hash(notebook), _imports(notebook, where))
 
 
-def _imports(notebook: nbformat.NotebookNode, where: str) -> tuple[str, ...]:
+def _imports(notebook: Any, where: str) -> tuple[str, ...]:
     found: set[str] = set()
     for rank, cell in enumerate(notebook.cells):
         if cell.cell_type == "code":
