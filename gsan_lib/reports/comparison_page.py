@@ -209,7 +209,8 @@ def _figures(made: Comparison, drawn_already: set[str]) -> str:
         if new.get("table") not in drawn_already:
             pair = _image(made.sides[0], old, "이전 판") + _image(made.sides[1], new, "새 판")
             parts.append(f'<h3>{escape(new["title"])}</h3><div class="cmp-pair">{pair}</div>')
-    return "".join(parts)
+    note = "<p>나란히 둔 그림은 판마다 제 자료로 색의 구간과 축을 정했으므로 서로 다를 수 있습니다. 크기는 위의 수치와 아래의 표로 견주십시오.</p>"
+    return note * bool(parts) + "".join(parts)
 
 # %% ../../notebooks/lib/reports/comparison_page.ipynb #0d8b8250
 def _labelled(frame: pd.DataFrame, entry: Mapping[str, Any], columns: Mapping[str, str] = {}) -> pd.DataFrame:

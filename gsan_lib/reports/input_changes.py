@@ -101,8 +101,8 @@ def paired(
         pairs.append((old.pop(), new.pop()))
     return pairs + [(one, None) for one in old] + [(None, one) for one in new]
 
-# %% ../../notebooks/lib/reports/input_changes.ipynb #f674d47a
-MOST_ROWS = 300_000  # rows of a snapshot up to which rows are compared one by one
+# %% ../../notebooks/lib/reports/input_changes.ipynb #5ae34964
+MOST_ROWS = 100_000  # rows of a snapshot up to which rows are compared one by one
 
 
 def _rows(id: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

@@ -34,8 +34,8 @@ from ..settings import home
 _all_ = ["archive_library", "archive_lock"]
 
 # %% auto #0
-__all__ = ['Recipe', 'cells_of', 'recipe_of', 'Rebuilt', 'Workshop', 'make', 'alone', 'library_note', 'is_installed', 'together',
-           'archive_library', 'archive_lock']
+__all__ = ['Recipe', 'cells_of', 'recipe_of', 'Rebuilt', 'Workshop', 'executing', 'make', 'alone', 'library_note', 'is_installed',
+           'together', 'archive_library', 'archive_lock']
 
 # %% ../../notebooks/lib/reports/rebuilding.ipynb #c26b4923
 @dataclass(frozen=True)
@@ -135,6 +135,7 @@ class Workshop:
         self.shelves, self.environments = archives.shelves(*of), environments
         self.installed = archives.content_hash(archives.sources())
         self.made: dict[str, Rebuilt] = {}
+        self.running: list[Any] = []  # what may have to be ended
         self._turn = threading.Lock()
 
     def __enter__(self) -> Workshop:
@@ -142,7 +143,16 @@ class Workshop:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def stop(self) -> None:
+        """End every kernel that is still running."""
+        if self.running:
+            from gsan_lib.reports import engine
+
+            for told in self.running:
+                engine.stop(told.clients)
 
     def has_library(self, name: str | None) -> bool:
         """Whether a library can be brought back: it is the installed one, or was put away."""
@@ -169,9 +179,13 @@ class Workshop:
     def rebuild(self, recipe: Recipe) -> Rebuilt:
         """Make a report again. A case that stops is a `Rebuilt` with its reason."""
         if recipe.key not in self.made:
-            folder = self.folder / recipe.key[:24]
+            folder, python = self.folder / recipe.key[:24], self.python(recipe.lock)
             folder.mkdir()
-            self.made[recipe.key] = _rebuild(recipe, folder, self.library(recipe.library), self.python(recipe.lock))
+            told = executing()
+            self.running.append(told)
+            library = self.library(recipe.library)
+            here = python == Path(sys.executable)
+            self.made[recipe.key] = make(recipe, folder, library, told) if here else _elsewhere(recipe, folder, library, python)
         return self.made[recipe.key]
 
 # %% ../../notebooks/lib/reports/rebuilding.ipynb #1c29a949
@@ -231,11 +245,20 @@ def _environment(recipe: Recipe, folder: Path, library: Path | None, place: Path
         env["PYTHONPATH"] = os.pathsep.join([str(library), *filter(None, [os.environ.get("PYTHONPATH")])])
     return env
 
-# %% ../../notebooks/lib/reports/rebuilding.ipynb #6cfa6db2
+# %% ../../notebooks/lib/reports/rebuilding.ipynb #76b4029a
+def executing() -> Any:
+    """A cold run with room: what ended once within its limits is not ended by a slower machine."""
+    from gsan_lib.reports import engine
+    from gsan_lib.reports.limits import Limits
+
+    return engine.Executing(limits=Limits(cell_s=14400, report_s=28800, memory_mb=64000, output_mb=256, processes=256), warm=False)
+
+
 def make(
     recipe: Recipe,
     folder: Path,  # empty
     library: Path | None = None,  # an unpacked library; None: as installed
+    told: Any = None,  # an `engine.Executing`, for whoever may have to end the run
 ) -> Rebuilt:
     """Run a recipe with this interpreter's kernel into a folder."""
     from gsan_lib.reports import engine
@@ -244,7 +267,7 @@ def make(
     nbformat.write(recipe.notebook(), case)
     env = _environment(recipe, folder, library, place)
     try:
-        engine.execute(case, folder / "report.ipynb", recipe.parameters(), env, engine.Executing(warm=False))
+        engine.execute(case, folder / "report.ipynb", recipe.parameters(), env, told or executing())
         if not (folder / "results.json").exists():
             raise CaseError("노트북이 결과를 남기지 않았습니다.")
     except CaseError as error:
@@ -259,10 +282,8 @@ def make(
     return Rebuilt(recipe, folder, "", tuple(json.loads(line) for line in lines))
 
 
-def _rebuild(recipe: Recipe, folder: Path, library: Path | None, python: Path) -> Rebuilt:
-    """The same with any interpreter: another one runs this very module in a process of its own."""
-    if python == Path(sys.executable):
-        return make(recipe, folder, library)
+def _elsewhere(recipe: Recipe, folder: Path, library: Path | None, python: Path) -> Rebuilt:
+    """The same with another interpreter, which runs this very module in a process of its own."""
     told = folder.with_suffix(".json")
     told.write_text(
         json.dumps({"recipe": asdict(recipe), "folder": str(folder), "library": str(library) if library else None}), encoding="utf-8"
@@ -313,5 +334,10 @@ def together(recipes: Iterable[Recipe], workshop: Workshop, jobs: int = 2) -> li
     wanted = list(recipes)
     first = list({one.key: one for one in wanted}.values())
     with ThreadPoolExecutor(jobs, thread_name_prefix="gsan-rebuild") as pool:
-        list(pool.map(workshop.rebuild, first))
+        try:
+            list(pool.map(workshop.rebuild, first))
+        except BaseException:  # Ctrl-C: kernels first, or leaving the pool would wait for them
+            pool.shutdown(wait=False, cancel_futures=True)
+            workshop.stop()
+            raise
     return [workshop.rebuild(one) for one in wanted]
