@@ -136,17 +136,18 @@ def read_case(
 
 
 def _imports(notebook: Any, where: str) -> tuple[str, ...]:
-    found: set[str] = set()
+    written = []
     for rank, cell in enumerate(notebook.cells):
         if cell.cell_type == "code":
             lines = ["pass" if line.lstrip().startswith(("%", "!")) else line for line in cell.source.splitlines()]
             try:
-                found |= imported("\n".join(lines))
+                ast.parse("\n".join(lines))
+                written += lines
             except SyntaxError as error:
                 raise UsageError(
                     f"`{where}`의 {rank + 1}번째 칸을 파이썬으로 읽지 못했습니다({error.msg}, {error.lineno}행). 칸을 고치십시오."
                 ) from None
-    return tuple(sorted(found))
+    return tuple(sorted(imported("\n".join(written))))  # together: a cell uses what an earlier one imported
 
 
 def cases_dir() -> Path:
