@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 from pathlib import Path
 
 import made_editions
 import pytest
 from browser import opened
+from toy_editions import toy  # noqa: F401
 
 from gsan_lib.errors import CaseError, MissingData, StoreError, UsageError
 from gsan_lib.reports import casebook
@@ -91,7 +94,7 @@ def test_cases_that_cannot_be_run_are_listed_with_dataset_field_and_reason(tmp_p
     from gsan_lib.reports import casebook_pages, needs
 
     lack = casebook_pages.Lacking("cctv_siting", "방범 카메라", [needs.Lack("cctv", "purpose", "뱅크에 없습니다.")])
-    monkeypatch.setattr(casebook_pages, "lacking_cases", lambda place: [lack])
+    monkeypatch.setattr(casebook_pages, "lacking_cases", lambda place, known: [lack])
     made_editions.write(tmp_path / "reports", "sample", "park_access", "도시공원", simulated=True)
     page = _text(casebook.build(out=tmp_path / "site").start.with_name("not_runnable.html"))
     for words in ("모의 광산구", "방범 카메라", "cctv", "purpose", "뱅크에 없습니다."):
@@ -428,14 +431,40 @@ PAGES = [
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize(("width", "dark"), [(1280, False), (360, False), (1280, True)])
-def test_pages_open_without_complaint_request_or_barrier(site, width, dark):
+@pytest.mark.parametrize(("width", "dark", "every"), [(1280, False, 2), (360, False, 1), (1280, True, 2)])
+def test_pages_open_without_complaint_request_or_barrier(site, width, dark, every):
     with opened(width, dark) as seen:
-        for page in PAGES:
+        for page in PAGES[dark::every]:
             seen.page.goto(f"{site.as_uri()}/{page}")
-            seen.page.wait_for_load_state("networkidle")
+            seen.page.wait_for_load_state("load")
             seen.page.evaluate("document.fonts.ready")
             assert seen.complaints == [], page
             assert seen.elsewhere() == [], page
             assert not seen.wider_than_screen(), page
             assert seen.serious() == [], page
+
+
+def _shown_publicly(reports: Path) -> None:
+    """Editions whose data say that they may be shown."""
+    for path in reports.glob("*/*/*/2*/results.json"):
+        told = json.loads(path.read_text(encoding="utf-8"))
+        path.write_text(json.dumps(told | {"data": [one | {"access": "public"} for one in told["data"]]}), encoding="utf-8")
+
+
+def test_the_newest_two_editions_are_compared_in_full_once_and_only_where_the_data_are_public(toy, tmp_path, monkeypatch):  # noqa: F811
+    reports = shutil.copytree(toy.home / "reports", tmp_path / "reports")
+    monkeypatch.setenv("GSAN_REPORTS", str(reports))
+    built = casebook.build(out=tmp_path / "site", languages=("ko",))
+    assert built.histories == 1
+    page = next((tmp_path / "site" / "history").glob("*.html"))
+    assert "소화전" in _text(page)
+    assert not list((tmp_path / "site" / "files").rglob("compare/*.html"))
+    _shown_publicly(reports)
+    casebook.build(out=tmp_path / "site", languages=("ko",))
+    (whole,) = (tmp_path / "site" / "files").rglob("compare/*.html")
+    link = re.search(r'href="([^"]*/compare/[^"]*\.html)"', page.read_text(encoding="utf-8"))
+    assert link
+    assert (page.parent / link[1]).resolve() == whole
+    whole.write_text("made before", encoding="utf-8")
+    casebook.build(out=tmp_path / "site", languages=("ko",))
+    assert whole.read_text(encoding="utf-8") == "made before"  # editions do not change: the pair is not compared again

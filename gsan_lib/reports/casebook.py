@@ -7,13 +7,15 @@ Docs: https://github.com/gsan/gsan/reports/casebook.html.md"""
 # %% ../../notebooks/lib/reports/casebook.ipynb #87b19480
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -29,11 +31,13 @@ from sphinx.util.docutils import docutils_namespace, patch_docutils
 from .. import __version__
 from ..errors import CaseError, MissingData, StoreError, UsageError
 from ..fonts import web_font
-from . import editions
+from . import casebook_compare, comparison_page, editions, input_changes
 from .case_labels import labels
+from .casebook_compare import Known
 from .casebook_language import ASSETS, Shell
-from .casebook_pages import Contents, contents, town, write_files, write_sources
+from .casebook_pages import Contents, asked, contents, town, write_comparisons, write_files, write_sources
 from .casebook_told import tell
+from .editions import digest
 from ..settings import casebook_dir, municipality
 
 # %% auto #0
@@ -192,18 +196,19 @@ class Built:
     comparisons: int = 0  # cases that more than one municipality has answered
 
 
-def _gathered(places: Sequence[str]) -> Contents:
+def _gathered(places: Sequence[str], known: Known) -> Contents:
     for place in places:
         municipality(place)
     words = labels()
     told = [tell(one, words) for one in editions.newest()]
     ids = list(places) or sorted({one.source.municipality for one in told}, key=lambda place: (place == "sample", place))
-    found = [town(place, [one for one in told if one.source.municipality == place]) for place in ids]
+    cases = asked()
+    found = [town(place, [one for one in told if one.source.municipality == place], cases) for place in ids]
     if not any(place.editions for place in found):
         raise MissingData(
             f"사례집에 실을 보고서가 없습니다({', '.join(ids) or '모든 지자체'}). 먼저 `gsan report run {ids[0] if ids else 'sample'}`을(를) 실행하십시오."
         )
-    return contents(found, words)
+    return contents(found, words, known)
 
 
 def _exchange(site: Path, out: Path) -> None:
@@ -217,6 +222,29 @@ def _exchange(site: Path, out: Path) -> None:
             old.rename(out)
         raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+_MEMORY = "files/changes.json"
+
+
+def _maker() -> str:
+    """Hash of what finds changes out; another one may see more."""
+    modules = (casebook_compare, comparison_page, input_changes)
+    return digest([hashlib.sha256(Path(str(module.__file__)).read_bytes()).hexdigest() for module in modules])
+
+
+def _remembered(site: Path) -> Known:
+    """What the last site found out of pairs of editions; nothing where another gsan built it."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        told = json.loads((site / _MEMORY).read_text(encoding="utf-8"))
+        if told["maker"] == _maker():
+            return dict(told["pairs"])
+    return {}
+
+
+def _remember(site: Path, known: Known) -> None:
+    text = json.dumps({"maker": _maker(), "pairs": known}, ensure_ascii=False, indent=1, sort_keys=True)
+    (site / _MEMORY).write_text(text, encoding="utf-8")
 
 
 def _draft(out: Path) -> Path:
@@ -241,8 +269,11 @@ def build(
     out = (out or casebook_dir()).absolute()
     draft = _draft(out)
     try:
-        found = _gathered(places or [])
-        warnings = _build_in(draft, found, languages)
+        known = _remembered(out)
+        last = out if known else None
+        found = _gathered(places or [], known)
+        warnings = _build_in(draft, found, languages, last)
+        _remember(draft / "site", known)
         _exchange(draft / "site", out)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -258,8 +289,9 @@ def build(
     )
 
 
-def _build_in(draft: Path, found: Contents, languages: Sequence[str]) -> str:  # warnings
+def _build_in(draft: Path, found: Contents, languages: Sequence[str], last: Path | None) -> str:  # warnings
     site, warnings = draft / "site", ""
+    found = write_comparisons(found, site, last)
     roots = [site, *(site / language for language in languages[1:])]
     for language, root in zip(languages, roots, strict=True):
         other = next((one for one in languages if one != language), "")

@@ -15,12 +15,12 @@ from typing import Any
 from ..errors import GsanError
 from . import cases
 from .casebook_told import Told
-from .displays import NOTHING, shown
+from .displays import NOTHING
 from .input_changes import KINDS, Cause, causes_of
 
 # %% auto #0
-__all__ = ['KEPT', 'KINDS_EN', 'Cell', 'Row', 'rows_of', 'by_hash', 'cause_en', 'Step', 'History', 'history', 'Line', 'Across',
-           'across', 'comparable']
+__all__ = ['KEPT', 'KINDS_EN', 'Known', 'Cell', 'Row', 'rows_of', 'by_hash', 'Change', 'changes', 'cause_en', 'Step', 'History',
+           'history', 'Line', 'Across', 'across', 'comparable']
 
 # %% ../../notebooks/lib/reports/casebook_compare.ipynb #ee7a07ca
 @dataclass(frozen=True)
@@ -109,11 +109,40 @@ def by_hash(
     return [Cause(kind, kind, KINDS[kind], "") for kind in kinds]
 
 
-def _causes(before: Told, after: Told) -> list[Cause]:
-    try:
-        return causes_of(before.source, after.source)
-    except (GsanError, OSError, ValueError, KeyError):
-        return by_hash(before.source.manifest, after.source.manifest)
+@dataclass(frozen=True)
+class Change:
+    """One input that two editions do not share, in words."""
+
+    kind: str
+    title: str  # Korean
+    sentence: str  # Korean, empty where only the hashes are known
+    english: str
+
+
+Known = dict[str, list[dict[str, str]]]  # pair of editions -> its changes
+
+
+def changes(
+    before: Told,
+    after: Told,
+    known: Known,  # what an earlier build found out; a pair that it lacks is added
+) -> tuple[Change, ...]:
+    """What changed between two editions. Editions never change, so it is found out once."""
+    pair = f"{before.files}:{before.hash} {after.files}:{after.hash}"
+    if pair not in known:
+        try:
+            causes = causes_of(before.source, after.source)
+        except (GsanError, OSError, ValueError, KeyError):
+            causes = by_hash(before.source.manifest, after.source.manifest)
+        known[pair] = [vars(Change(one.kind, one.title, one.sentence, cause_en(one))) for one in causes]
+    return tuple(Change(**one) for one in known[pair])
+
+
+def _value(given: Any) -> str:
+    """The value of a parameter."""
+    if given is None:
+        return NOTHING
+    return f"{given:g}" if isinstance(given, float) else ", ".join(map(_value, given)) if isinstance(given, list) else str(given)
 
 
 def cause_en(
@@ -126,7 +155,7 @@ def cause_en(
         pairs = [f"{day(one['before'])} → {day(one['after'])}" for one in detail.get("snapshots") or []]
         return f"{cause.name}: {'; '.join(pairs)}" if pairs else ""
     if cause.kind == "parameters" and "before" in detail:
-        return f"{cause.name}: {shown(detail['before'])} → {shown(detail['after'])} {detail.get('unit') or ''}".rstrip()
+        return f"{cause.name}: {_value(detail['before'])} → {_value(detail['after'])}"
     if cause.kind == "code":
         return ", ".join(one["module"].removeprefix("gsan_lib/") for one in detail.get("modules") or [])
     if cause.kind == "environment":
@@ -140,7 +169,17 @@ class Step:
 
     after: Told
     before: Told
-    causes: tuple[Cause, ...]
+    changes: tuple[Change, ...]
+
+    @property
+    def page(self) -> str:
+        """Where the site keeps the whole comparison, if it has one."""
+        return f"{self.after.files.rpartition('/')[0]}/compare/{self.before.hash}-{self.after.hash}.html"
+
+    @property
+    def public(self) -> bool:
+        """Whether every dataset of both editions may be shown row by row."""
+        return all(data.get("access") == "public" for one in (self.before, self.after) for data in one.results.get("data") or [])
 
     @property
     def decided_anew(self) -> bool:
@@ -168,10 +207,12 @@ class History:
 def history(
     editions: Sequence[Told],  # of one variant, the newest last; two or more
     older: int = 0,  # how many more there are than these
+    known: Known | None = None,  # what changed between pairs, as far as it is known
 ) -> History:
     """A report over time."""
     shown_here = tuple(reversed(editions))
-    steps = tuple(Step(after, before, tuple(_causes(before, after))) for after, before in zip(shown_here, shown_here[1:], strict=False))
+    known = {} if known is None else known
+    steps = tuple(Step(after, before, changes(before, after, known)) for after, before in zip(shown_here, shown_here[1:], strict=False))
     return History(shown_here[0], shown_here, older, tuple(rows_of(shown_here, steps=True)), steps)
 
 # %% ../../notebooks/lib/reports/casebook_compare.ipynb #f1e589f8
@@ -210,17 +251,8 @@ def _helps(case: str) -> dict[str, str]:
 def _parameters(editions: Sequence[Told]) -> tuple[Line, ...]:
     stated = [dict(one.source.manifest.get("parameters") or {}) for one in editions]
     names = [name for name in dict.fromkeys(name for values in stated for name in values) if name != "municipality"]
-    value = lambda given: (
-        NOTHING
-        if given is None
-        else f"{given:g}"
-        if isinstance(given, float)
-        else ", ".join(map(str, given))
-        if isinstance(given, list)
-        else str(given)
-    )
     helps = _helps(editions[0].source.case)
-    lines = [Line(name, name, tuple(value(values.get(name)) for values in stated), helps.get(name, "")) for name in names]
+    lines = [Line(name, name, tuple(_value(values.get(name)) for values in stated), helps.get(name, "")) for name in names]
     return tuple(line for line in lines if not line.same)
 
 

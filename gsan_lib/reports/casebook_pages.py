@@ -20,17 +20,18 @@ import nbformat
 
 from ..bank.register import register
 from ..errors import GsanError
-from . import cases, editions, needs
+from . import cases, comparison, comparison_page, editions, needs
 from .case_labels import Labels
-from .casebook_compare import KEPT, KINDS_EN, Across, History, cause_en, comparable, history
+from .casebook_compare import KEPT, KINDS_EN, Across, History, Known, comparable, history
 from .casebook_language import Shell, catalogue, page_source
 from .casebook_told import Told, tell
 from .pages import marked, side_by_side
 from ..settings import municipalities, municipality
 
 # %% auto #0
-__all__ = ['Lacking', 'Town', 'lacking_cases', 'town', 'datasets', 'dataset_names', 'filters', 'Contents', 'histories',
-           'contents', 'edition_source', 'pages', 'with_links', 'write_sources', 'write_files']
+__all__ = ['Asked', 'Lacking', 'Town', 'asked', 'lacking_cases', 'town', 'datasets', 'dataset_names', 'filters', 'Contents',
+           'histories', 'contents', 'edition_source', 'pages', 'with_links', 'write_sources', 'write_files',
+           'write_comparisons']
 
 # %% ../../notebooks/lib/reports/casebook_pages.ipynb #f462c17c
 @dataclass(frozen=True)
@@ -58,14 +59,30 @@ class Town:
     lacks: list[Lacking] = field(default_factory=list)
 
 
+Asked = dict[str, cases.Case | GsanError]  # case -> what it declares, or why it cannot be read
+
+
+def asked() -> Asked:
+    """Every case, read once for all municipalities."""
+    found: Asked = {}
+    for name in cases.all_cases():
+        try:
+            found[name] = cases.case(name)
+        except GsanError as error:
+            found[name] = error
+    return found
+
+
 def lacking_cases(
     place: str,  # municipality id
+    known: Asked,
 ) -> list[Lacking]:
     """Every case that cannot be run for a municipality, with dataset, field and reason; a case that cannot be read is one of them."""
     found = []
-    for name in cases.all_cases():
+    for name, chosen in known.items():
         try:
-            chosen = cases.case(name)
+            if isinstance(chosen, GsanError):
+                raise chosen
             title, lacks = chosen.title, needs.lacking(place, chosen)
         except GsanError as error:
             title, lacks = name, [needs.Lack("", "", str(error))]
@@ -76,12 +93,13 @@ def lacking_cases(
 def town(
     place: str,  # municipality id
     told: Sequence[Told],
+    known: Asked,
 ) -> Town:
     """A municipality with its editions and lacks."""
     if place not in municipalities():
         return Town(place, place, "", any(one.simulated for one in told), list(told))
     facts = municipality(place)
-    return Town(place, facts.name_ko, facts.name_en, facts.simulated, list(told), lacking_cases(place))
+    return Town(place, facts.name_ko, facts.name_en, facts.simulated, list(told), lacking_cases(place, known))
 
 # %% ../../notebooks/lib/reports/casebook_pages.ipynb #cb89b913
 def datasets(
@@ -148,6 +166,7 @@ class Contents:
     histories: tuple[History, ...]
     comparisons: tuple[Across, ...]
     labels: Labels
+    compared: frozenset[str] = frozenset()  # whole comparisons of two editions that the site holds
 
     @property
     def told(self) -> list[Told]:
@@ -158,27 +177,29 @@ class Contents:
 def histories(
     told: Sequence[Told],  # newest editions
     labels: Labels,
+    known: Known,  # what changed between pairs of editions, as far as it is known
 ) -> list[History]:
     """Variants of which there is more than one edition, over time."""
     found = []
     for one in told:
-        known = editions.find(one.source.municipality, one.source.case, one.variant)
+        kept = editions.find(one.source.municipality, one.source.case, one.variant)
         readable = []
-        for edition in known[-KEPT:]:
+        for edition in kept[-KEPT:]:
             with suppress(GsanError):  # an old edition that cannot be read is not shown
                 readable.append(tell(edition, labels))
         if len(readable) > 1:
-            found.append(history(readable, older=len(known) - len(readable)))
+            found.append(history(readable, len(kept) - len(readable), known))
     return found
 
 
 def contents(
     towns: Sequence[Town],
     labels: Labels,
+    known: Known | None = None,
 ) -> Contents:
     """Gather what a site of these municipalities tells."""
     told = [one for place in towns for one in place.editions]
-    return Contents(tuple(towns), tuple(histories(told, labels)), tuple(comparable(told)), labels)
+    return Contents(tuple(towns), tuple(histories(told, labels, {} if known is None else known)), tuple(comparable(told)), labels)
 
 # %% ../../notebooks/lib/reports/casebook_pages.ipynb #45dee096
 _STYLE = re.compile(r"<style>.*?</style>", re.S)
@@ -231,7 +252,8 @@ def with_links(content: Contents, shell: Shell) -> Shell:
         "past": {one.newest.history for one in content.histories},
         "compared": {one.case for one in content.comparisons},
         "lack_title": title,
-        "cause_en": lambda cause: (KINDS_EN[cause.kind], cause_en(cause)),
+        "kinds_en": KINDS_EN,
+        "whole": content.compared,
     }
     return replace(shell, shared=shared)
 
@@ -265,6 +287,25 @@ def write_files(
         for name in ("report.html", "results.json"):
             with suppress(FileNotFoundError):
                 shutil.copy(past.source.folder / name, folder / past.files / name)
+
+
+def write_comparisons(
+    content: Contents,
+    folder: Path,  # of the site's root
+    last: Path | None = None,  # the site before, if what it holds is still good
+) -> Contents:  # knows which were written
+    """The whole comparison of the two newest editions of each report, as `report diff` makes it, where all their data may be shown row by row."""
+    written = set()
+    for step in (one.steps[0] for one in content.histories if one.steps[0].public):
+        target = folder / step.page
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(GsanError, OSError, ValueError, KeyError):  # an edition too old to be compared in full
+            if last and (last / step.page).is_file():
+                shutil.copy(last / step.page, target)
+            else:
+                _write(target, comparison_page.render(comparison.compare(step.before.source, step.after.source)))
+            written.add(step.page)
+    return replace(content, compared=frozenset(written))
 
 
 def _write(path: Path, text: str) -> None:
