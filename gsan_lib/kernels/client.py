@@ -19,6 +19,7 @@ from gsan_lib.errors import StoreError
 from gsan_lib.kernels import inheritance, places, wire
 
 IDLE_S = 900.0  # a server without kernels and requests ends after so long
+MOST_LOG = 1 << 20  # bytes; a longer log begins anew with the next server
 START_S = 120.0  # how long a server may take to import everything on a busy machine
 
 
@@ -81,11 +82,11 @@ def _absence() -> str:
     return "라이브러리가 바뀌어 커널 서버가 새로 읽고 있습니다" if renewing else "커널 서버가 아직 준비하고 있습니다"
 
 
-def _ask(what: str) -> dict[str, Any]:
+def _ask(what: str, **more: Any) -> dict[str, Any]:
     """One question, one answer. Raises Cold."""
     with connect() as connection:
         try:
-            wire.send(connection, {"do": what})
+            wire.send(connection, {"do": what, **more})
             return wire.receive(connection)[0]
         except wire.Broken:
             raise Cold("커널 서버가 제때 답하지 않았습니다") from None
@@ -111,7 +112,9 @@ def spawn(idle_s: float = IDLE_S) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("GSAN_", "JPY_", "MPLBACKEND"))}
     kept |= {name: os.environ[name] for name in ("GSAN_KERNELS_DIR", "GSAN_LIBRARY") if name in os.environ}
     command = [sys.executable, "-m", "gsan_lib.kernels.server", "--detach", "--idle", str(idle_s)]
-    log = os.open(place / "log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    path = place / "log"
+    fresh = os.O_TRUNC if path.exists() and path.stat().st_size > MOST_LOG else 0
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | fresh, 0o600)
     try:
         subprocess.run(
             command, env={**kept, **inheritance.FIXED}, cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False, start_new_session=True
@@ -126,13 +129,14 @@ def ensure(
     wait: bool = True,  # False: do not wait until it is ready
     timeout_s: float = START_S,
 ) -> Readiness:
-    """See to it that kernels start warm: starts a server where none runs, has it renew itself where the library has changed."""
+    """See to it that kernels with this process's environment and `FIXED` start warm: starts a server, has it renew itself where the library has changed."""
     until = time.monotonic() + timeout_s
     spawned = False
     while True:
         try:
-            if _ask("ready")["state"] == "ready":
-                return Readiness(True)
+            told = _ask("ready", env={**os.environ, **inheritance.FIXED}, inherits=inheritance.taken())
+            if told["state"] == "ready":
+                return Readiness(not told["obstacles"], "; ".join(told["obstacles"]))
         except Cold as why:
             if places.unsupported():
                 return Readiness(False, str(why))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -116,8 +117,9 @@ def tell(**state: Any) -> None:
     """Write what the server is doing, for those who find no socket."""
     path = folder() / "state.json"
     draft = path.with_suffix(f".{os.getpid()}")
-    draft.write_text(json.dumps(state, ensure_ascii=False), encoding="utf-8")
-    draft.replace(path)
+    with contextlib.suppress(OSError):  # a full disk stops no kernel
+        draft.write_text(json.dumps(state, ensure_ascii=False), encoding="utf-8")
+        draft.replace(path)
 
 
 def told() -> dict[str, Any]:

@@ -171,6 +171,7 @@ def _notebook() -> None:
 kernel_environment: dict[str, str] = {}  # what an ordinary kernel's imports set
 kernel_modules: dict[str, Any] = {}  # what an ordinary kernel has loaded when it starts
 
+AFRESH = ("tqdm.auto", "tqdm.autonotebook")  # choose what they are by the shell in which they are imported
 USES: tuple[Callable[[], None], ...] = (_notebook, _tables, _figures, _models)
 
 
@@ -202,6 +203,8 @@ def preload() -> None:
                 use()
             except Exception:  # a kernel then does it itself
                 log.warning("first use failed: %s", use.__name__, exc_info=True)
+    for name in AFRESH:
+        sys.modules.pop(name, None)
     gc.collect()
     gc.freeze()
 

@@ -203,11 +203,13 @@ class Server:
         self.due_renewal = self.changed()
         kernels = [{"process": one.process, "since": one.since} for one in self.kernels]
         state = "renewing" if self.due_renewal else "ready"
+        obstacles: list[str] = []
         if message.get("do") == "ready":
             self.used = time.monotonic()
+            obstacles = inheritance.obstacles(message["inherits"], message["env"], self.own, self.env)
         return {
             "process": os.getpid(), "state": state, "since": self.since, "idle_s": self.idle_s, "started": self.started, "kernels": kernels,
-            "threads": preload.threads(), "environment": inheritance.at_load(self.env),
+            "threads": preload.threads(), "environment": inheritance.at_load(self.env), "obstacles": obstacles,
         }  # fmt: skip
 
     def changed(self) -> bool:
@@ -243,7 +245,13 @@ class Server:
             raise ValueError("standard files are missing")
         handle = os.pidfd_open(client)
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        process = os.fork()
+        try:
+            process = os.fork()
+        except OSError as error:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+            os.close(handle)
+            wire.send(connection, {"cold": f"커널 서버를 나누지 못했습니다({error.strerror})"})
+            return None, False
         if process == 0:
             signal.set_wakeup_fd(-1)
             self.let_go()
