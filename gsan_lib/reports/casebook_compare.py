@@ -19,8 +19,8 @@ from .displays import NOTHING
 from .input_changes import KINDS, Cause, causes_of
 
 # %% auto #0
-__all__ = ['KEPT', 'KINDS_EN', 'Known', 'Cell', 'Row', 'rows_of', 'by_hash', 'Change', 'changes', 'cause_en', 'Step', 'History',
-           'history', 'Line', 'Across', 'across', 'comparable']
+__all__ = ['KEPT', 'KINDS_EN', 'Known', 'COLUMNS', 'Cell', 'Row', 'rows_of', 'by_hash', 'Change', 'changes', 'cause_en', 'Step',
+           'History', 'history', 'Line', 'Across', 'across', 'comparable']
 
 # %% ../../notebooks/lib/reports/casebook_compare.ipynb #ee7a07ca
 @dataclass(frozen=True)
@@ -272,6 +272,17 @@ def across(
     return Across(columns[0].source.case, columns, tuple(rows_of(columns)), _parameters(columns), _dates(columns))
 
 
+COLUMNS = 8  # up to which every variant of a case has its own
+
+
+def _columns(group: Sequence[Told]) -> list[Told]:
+    """All variants where they are few; else one of each municipality, `default` before others."""
+    if len(group) <= COLUMNS:
+        return list(group)
+    ordered = sorted(group, key=lambda one: (one.variant != "default", one.variant))
+    return list({one.source.municipality: one for one in reversed(ordered)}.values())  # the first in order stays
+
+
 def comparable(
     told: Sequence[Told],  # newest editions of a site
 ) -> list[Across]:
@@ -279,4 +290,4 @@ def comparable(
     cases: dict[str, list[Told]] = {}
     for one in told:
         cases.setdefault(one.source.case, []).append(one)
-    return [across(group) for _, group in sorted(cases.items()) if len({one.source.municipality for one in group}) > 1]
+    return [across(_columns(group)) for _, group in sorted(cases.items()) if len({one.source.municipality for one in group}) > 1]
