@@ -91,7 +91,9 @@ def obstacles(
     own_env: Mapping[str, str],  # what the server was started with
 ) -> list[str]:  # Korean; empty: it can
     """Why a fork of the server could not be the kernel that was asked for."""
+    # a client that has imported the same libraries hands on what they set for themselves (KMP_INIT_AT_FORK, PROJ_CURL_CA_BUNDLE): the server has it too
     wanted, given = at_load(env), at_load(own_env)
+    wanted = {name: value for name, value in wanted.items() if name in given or os.environ.get(name) != value}
     found = [
         f"`{name}`이(가) 커널 서버와 다릅니다({_shown(wanted, name)}, 서버는 {_shown(given, name)})"
         for name in sorted(wanted.keys() | given.keys())
