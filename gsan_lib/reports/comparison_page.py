@@ -82,6 +82,10 @@ def _detail(cause: Cause) -> str:
     return _fold("다른 줄 보기", inner) if inner else ""
 
 
+def _list(sentences: Sequence[str]) -> str:
+    return f"<ul>{''.join(f'<li>{_said(one)}</li>' for one in sentences)}</ul>"
+
+
 def _snapshot_row(one: Mapping[str, Any]) -> dict[str, str]:
     side = lambda told: f"{told['as_of'] or '기준일 미상'} ({told['sha256'][:8]})" if told else displays.NOTHING
     rows = one.get("rows", {})
@@ -103,12 +107,12 @@ def _causes(made: Comparison) -> str:
     for row in cause_rows(made):
         idle = " cmp-idle" if "바꾸지 않습니다" in row["does"] and row["does"].startswith("다르지만") else ""
         name = f"{escape(row['kind'])}{': ' + escape(row['what']) if row['what'] else ''}"
-        does = f'<p class="cmp-does">{escape(row["does"])}</p>' if row["does"] else ""
+        does = f'<p class="cmp-does">{_said(row["does"])}</p>' if row["does"] else ""
         how = displays.prose(row["how"]).strip()
         blocks.append(f'<div class="cmp-cause{idle}"><p><strong>{name}</strong></p>{how}{does}{_detail(by_id[row["id"]])}</div>')
     told = made.attribution
     if told is None:
-        return "".join(blocks) or f"<p>{escape(reason(made))}</p>"
+        return "".join(blocks) or f"<p>{_said(reason(made))}</p>"
     heads, rows = share_rows(made)
     note = "<p>몫은 그 입력을 먼저 바꾸었을 때와 나중에 바꾸었을 때에 더해지는 크기의 평균입니다(Shapley 1953).{}</p>"
     both = (
@@ -121,11 +125,7 @@ def _causes(made: Comparison) -> str:
         if rows
         else ""
     )
-    return (
-        "".join(blocks)
-        + shares
-        + displays.bullets([rest_sentence(told), *told.notes, f"이를 재려고 보고서를 {told.runs}번 다시 만들었습니다."])
-    )
+    return "".join(blocks) + shares + _list([rest_sentence(told), *told.notes, f"이를 재려고 보고서를 {told.runs}번 다시 만들었습니다."])
 
 # %% ../../notebooks/lib/reports/comparison_page.ipynb #f5ff1bf1
 def _numbers(made: Comparison) -> str:
@@ -313,7 +313,7 @@ def render(
     told = {
         "title": str(results.get("title_ko") or made.after.case), "place": pages.place_name(made.after.municipality), "simulated": simulated, "sections": sections,
         "editions": [_edition(made.before, "이전 판"), _edition(made.after, "새 판")],
-        "summary": [one for one in (first_sentence(made), reason(made), headline(made)) if one],
+        "summary": [_said(one) for one in (first_sentence(made), reason(made), headline(made)) if one],
         "foot": f"다시 만들기: gsan report diff {_address(made.before)} {_address(made.after)} --html 파일" + (" --attribute" if made.attribution else ""),
     }  # fmt: skip
     draft = _template().render(**told, fonts="", style=Markup(_style()), glyphs=Markup(glyphs))
@@ -321,6 +321,11 @@ def render(
     if asked := pages.fetched(page):
         raise CaseError(f"비교 쪽이 다른 곳의 파일을 부릅니다({some(asked)}). 보고서의 글에 든 주소를 확인하십시오.")
     return page
+
+
+def _said(sentence: str) -> Markup:
+    """A sentence; what stands in backticks is code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(sentence)))
 
 
 def _address(edition: Edition) -> str:

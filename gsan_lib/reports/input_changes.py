@@ -20,6 +20,7 @@ from . import archives, rebuilding
 from .cases import cells_hash, tagged
 from .displays import shown
 from .editions import Edition
+from .findings_changes import with_unit
 from .params import declared
 from .rebuilding import Recipe
 
@@ -195,9 +196,9 @@ def parameter_causes(before: Recipe, after: Recipe) -> list[Cause]:
         was, now = before.values.get(name), after.values.get(name)
         if was != now:
             one = about.get(name)
-            unit = f" {one.unit}" if one and one.unit else ""
-            said = f"{_value(was)}{unit if was is not None else ''} → {_value(now)}{unit if now is not None else ''}"
-            found.append(Cause("parameters", name, one.help if one else name, said, {"before": was, "after": now, "unit": unit.strip()}))
+            unit = one.unit if one else ""
+            said = " → ".join(with_unit(_value(value), unit if value is not None else "") for value in (was, now))
+            found.append(Cause("parameters", name, one.help if one else name, said, {"before": was, "after": now, "unit": unit}))
     return found
 
 
