@@ -68,6 +68,9 @@ def run_cases(
 def _with_progress(municipality: str, cases: list[str], how: dict[str, Any]) -> Run:
     from gsan_lib.reports import runs
 
+    console = Console(stderr=True)
+    if not console.is_terminal:  # a bar that is not shown still ends with an empty line
+        return runs.run(municipality, cases, **how)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -76,8 +79,7 @@ def _with_progress(municipality: str, cases: list[str], how: dict[str, Any]) -> 
         TextColumn("남은 시간"),
         TimeRemainingColumn(),
     )
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("보고서", total=None)
 
         def told(outcome: Outcome) -> None:
