@@ -317,12 +317,13 @@ def kills(
 
 
 def kernels() -> dict[str, Any]:
-    """What the kernels' own benchmark measures: seconds to a warm kernel, memory of its own, memory of a cold one."""
+    """What the kernels' own benchmark measures: seconds to a warm kernel, memory of its own, memory of a cold one with the same imports."""
     path = Path(__file__).with_name("kernels.py")
     if not path.exists():
         return {}
     told = json.loads(timed([sys.executable, str(path), "--json"], dict(os.environ))[1])
-    return {name: told[name] for name in ("warm_ready_s", "warm_private_mb", "cold_private_mb") if name in told}
+    warm, cold = told["warm"], told["cold"]
+    return {"warm_ready_s": warm["ready_s"], "warm_private_mb": warm["ready_mb"], "cold_private_mb": cold["imported_mb"]}
 
 
 # -- how it is told
@@ -348,7 +349,7 @@ WORDS = {
 def show(told: dict[str, Any]) -> None:
     """The result for people."""
     print(", ".join(f"{name} {version}" for name, version in told["versions"].items()))
-    print(f"코어 / cores {told['cores']}, 보고서 / reports {told['reports']}")
+    print(f"코어 / cores {told['cores']}, 보고서 / reports {told['reports']}, 시작할 때의 부하 / load before {told['load_before']}")
     if told["made_by_peers"] < told["reports"]:
         print(f"비교 대상은 {told['made_by_peers']}건만 만들어 늘려 셈 / peers made {told['made_by_peers']} only, scaled up")
     n = told.get("variants")
@@ -382,7 +383,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     wanted = lambda part, asked: given.only == part or (given.only is None and asked)
-    told: dict[str, Any] = {}
+    told: dict[str, Any] = {"load_before": round(os.getloadavg()[0], 1)}  # above 1 somebody else is at work, and the figures say little
     with home() as made:
         if wanted("peers", True):
             told |= against_peers(made, given.quick)
