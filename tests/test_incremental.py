@@ -113,7 +113,7 @@ def test_only_an_edit_of_a_module_that_the_case_imports_makes_it_out_of_date(hom
         _edit(edited / name)
     assert _planned() == {"default": "unchanged"}
     _edit(edited / "bank" / "snapshots.py")
-    assert _planned() == {"default": "바뀐 것: 라이브러리"}
+    assert _planned() == {"default": "바뀐 것: 라이브러리(snapshots)"}
 
 
 # parameters
