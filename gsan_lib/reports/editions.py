@@ -48,7 +48,10 @@ def sources_of(
     chosen: Case,
 ) -> dict[str, str]:  # file in the library -> SHA-256
     """Every file of the library that decides what an edition of a case holds: modules that it imports, and what writes and shows it."""
-    return imports.hashes(imports.closure([*chosen.imports, *RUNNERS])) | imports.assets()
+    used = imports.closure([*chosen.imports, *RUNNERS])
+    return (
+        imports.hashes(name for name in used if not name.startswith("gsan_lib.kernels")) | imports.assets()
+    )  # how a kernel starts decides nothing
 
 
 @cache
