@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
-from toy_editions import toy  # noqa: F401
+import toys
+from toy_editions import FIRST, NEEDS, RESULTS, put, run, toy  # noqa: F401
 from typer.testing import CliRunner
 
 from gsan_lib.cli import report
@@ -70,11 +72,31 @@ def test_code_that_was_not_kept_is_left_over_and_said(toy):  # noqa: F811
     assert "위의 원인으로 설명되지 않습니다" in attribution.rest_sentence(told)
 
 
-def test_a_notebook_and_a_parameter_that_only_work_together_are_one_cause(toy):  # noqa: F811
-    first, last = rebuilding.recipe_of(toy.data), rebuilding.recipe_of(toy.parameter)
-    assert attribution.mixed(first, last, []) == first
-    cells = tuple((kind, tags, source.replace("radius_m", "reach_m")) for kind, tags, source in last.cells)
-    assert rebuilding.Recipe(**{**vars(last), "cells": cells}).parameters() == {"municipality": "toy", "spread": "weighted"}
+@pytest.mark.slow
+def test_a_notebook_and_a_parameter_that_only_work_together_are_told_as_such(tmp_path, monkeypatch):
+    home = toys.make_home(tmp_path / "home")
+    for name, value in toys.environment(home).items():
+        monkeypatch.setenv(name, value)
+    shutil.rmtree(home / ".bank")
+    put(home, FIRST, "2026-01-01")
+    toys.write_case(home, "far", results=RESULTS, needs=NEEDS)
+    first = run(home)
+    farther = RESULTS.replace('hydrants["away_m"] > p.radius_m', 'hydrants["away_m"] * p.detour > p.radius_m')
+    parameters = toys.PARAMETERS + "\ndetour: float = 1.0  # 우회 계수, 배, 1..2"
+    toys.write_case(home, "far", results=farther, needs=NEEDS, parameters=parameters)
+    (home / "parameters" / "toy" / "cases" / "far.yml").write_text("variants: {default: {detour: 1.3}}\n", encoding="utf-8")
+    made = comparison.compare(first, run(home), attribute=True)
+    assert [one.id for one in made.causes] == ["parameters:detour", "notebook"]
+    assert any("+detour: float = 1.0" in line for cell in made.causes[1].detail["cells"] for line in cell["lines"])
+    effects = {one.factor.id: one for one in made.attribution.effects}
+    # the parameter is nothing to the old notebook, and 1.0 changes nothing in the new one: 160 m alone, then 120 * 1.3 m too
+    assert {id: one.shares["far"] for id, one in effects.items()} == {
+        "parameters:detour": {"alone": 0, "without": 20, "share": 10},
+        "notebook": {"alone": 0, "without": 20, "share": 10},
+    }
+    assert made.attribution.interaction == {"far": 20}
+    assert effects["parameters:detour"].sentence().startswith("혼자서는 아무것도 바꾸지 않습니다.")
+    assert made.attribution.explained
 
 
 def test_an_environment_that_cannot_be_built_is_one_sentence(tmp_path):

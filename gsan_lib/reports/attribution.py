@@ -177,7 +177,9 @@ class Effect:
             said = "다른 원인과 함께일 때에만 결정을 바꿉니다."
         else:
             keys, tables = {*self.does["numbers"], *self.undoes["numbers"]}, {*self.does["tables"], *self.undoes["tables"]}
-            said = f"결정은 바꾸지 않고 수치 {len(keys)}개와 표 {len(tables)}개를 바꿉니다." if keys or tables else "글만 바꿉니다."
+            what = f"결정은 바꾸지 않고 수치 {len(keys)}개와 표 {len(tables)}개를" if keys or tables else "글만"
+            lonely = self.alone.whole and self.without.whole and not self.does["anything"]
+            said = f"혼자서는 아무것도 바꾸지 않습니다. 다른 원인과 함께일 때에 {what} 바꿉니다." if lonely else f"{what} 바꿉니다."
         return said + (f" {stuck[0]} 보고서가 돌지 않습니다." if stuck else "")
 
     def to_dict(self) -> dict[str, Any]:

@@ -205,7 +205,7 @@ def parameter_causes(before: Recipe, after: Recipe) -> list[Cause]:
 def _value(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(_value, value)) or "(빈 목록)"
-    return "(없음)" if value is None else f"{value:g}" if isinstance(value, float) else shown(value)
+    return "없음" if value is None else f"{value:g}" if isinstance(value, float) else shown(value)
 
 
 def notebook_cause(before: Recipe, after: Recipe) -> list[Cause]:
