@@ -350,6 +350,7 @@ def main(arguments: list[str] | None = None) -> None:
     del server
     if wanted:
         become(wanted)
+    os._exit(0)  # there is nothing to be kept, and much to be taken down
 
 
 if __name__ == "__main__":
