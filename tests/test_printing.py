@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import made_editions
@@ -17,7 +18,7 @@ from gsan_lib import cli
 from gsan_lib.errors import CaseError, MissingData, StoreError, UsageError
 from gsan_lib.reports import printing
 from gsan_lib.reports.addresses import edition_hash, find_edition
-from gsan_lib.reports.editions import Edition
+from gsan_lib.reports.editions import Edition, file_hashes
 
 MARGINS_MM = 32  # of a printed page, left and right together
 
@@ -111,10 +112,19 @@ def test_an_edition_that_is_broken_or_unknown_is_named(edition, tmp_path, capsys
     with pytest.raises(StoreError, match=r"report\.html.*--force"):
         printing.print_pdf(edition, tmp_path)
     (edition.folder / "manifest.json").write_text("{")
+    with pytest.raises(StoreError, match=r"manifest\.json"):
+        find_edition("sample/park_access")
     assert cli.run(["report", "pdf", str(edition.folder)]) == cli.FAILED
     told = capsys.readouterr()
     assert str(edition.folder) in told.err
     assert "Traceback" not in told.err
+
+
+def test_an_edition_that_was_changed_since_is_not_printed_under_its_hash(edition, tmp_path):
+    files = file_hashes(edition.folder) | {"results.json": "0" * 64}
+    changed = replace(edition, manifest=edition.manifest | {"files": files})
+    with pytest.raises(StoreError, match=r"results\.json.*--force"):
+        printing.print_pdf(changed, tmp_path)
 
 
 def test_without_a_fit_browser_the_user_is_told_what_to_do(edition, tmp_path, monkeypatch):

@@ -130,7 +130,9 @@ def dataset_names(
     for place in municipalities():
         with suppress(GsanError):
             names |= {
-                dataset: one.title_en if language == "en" and one.title_en else one.title_ko.removesuffix("(모의)")
+                dataset: one.title_en.removesuffix(" (simulated)")
+                if language == "en" and one.title_en
+                else one.title_ko.removesuffix("(모의)")
                 for dataset, one in register(place).items()
             }
     return names

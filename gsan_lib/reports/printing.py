@@ -18,10 +18,10 @@ from html import escape, unescape
 from importlib.resources import files
 from pathlib import Path
 
-from ..errors import CaseError, MissingData, StoreError, UsageError
+from ..errors import CaseError, MissingData, StoreError, UsageError, some
 from ..fonts import font_css
 from .addresses import edition_hash
-from .editions import Edition
+from .editions import Edition, damage
 from .pages import marked, place_name
 
 # %% auto #0
@@ -139,7 +139,12 @@ def default_name(edition: Edition) -> str:
 
 
 def _page_of(edition: Edition) -> str:
+    """The page of a whole edition: one that was changed since must not be printed under its hash."""
     path = edition.folder / "report.html"
+    if wrong := damage(edition):
+        raise StoreError(
+            f"`{edition.folder}`은(는) 만들 때와 같지 않습니다({some(wrong)}). `gsan report run {edition.municipality} {edition.case} --force`로 다시 만드십시오."
+        )
     try:
         page = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
