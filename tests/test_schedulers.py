@@ -18,7 +18,10 @@ from gsan_lib.cli import report
 from gsan_lib.errors import UsageError
 from gsan_lib.reports import editions, runs
 
-SLOW = toys.RESULTS + 'import time\ntime.sleep(1.0)\nout.number("radius", p.radius_m, "m", "거리")\nout.same(["radius_m"], "막대는 거리와 상관없다", figures=["far_chart"])\n'
+SLOW = (
+    toys.RESULTS
+    + 'import time\ntime.sleep(1.0)\nout.number("radius", p.radius_m, "m", "거리")\nout.same(["radius_m"], "막대는 거리와 상관없다", figures=["far_chart"])\n'
+)
 
 
 @pytest.fixture
@@ -107,6 +110,16 @@ def test_two_runs_on_one_folder_lose_and_mix_nothing(home, monkeypatch):
     assert _bytes(home / "reports") == _as_local(home, monkeypatch)
 
 
+def test_a_scheduler_without_a_worker_is_one_sentence(home):
+    from distributed import LocalCluster
+
+    with (
+        LocalCluster(n_workers=0, processes=True, dashboard_address=None) as cluster,
+        pytest.raises(UsageError, match="워커가 없습니다.*dask worker"),
+    ):
+        runs.run("toy", scheduler=cluster.scheduler_address)
+
+
 def test_a_scheduler_that_does_not_answer_is_one_sentence_and_a_wrong_call(home):
     shown = CliRunner().invoke(report.app, ["run", "toy", "--scheduler", "tcp://127.0.0.1:9"], standalone_mode=False)
     assert isinstance(shown.exception, UsageError)
@@ -116,7 +129,7 @@ def test_a_scheduler_that_does_not_answer_is_one_sentence_and_a_wrong_call(home)
 
 @pytest.mark.slow
 def test_a_worker_with_another_library_is_refused_before_anything_runs(home, tmp_path, monkeypatch):
-    from distributed import LocalCluster
+    from distributed import Client, LocalCluster
 
     import gsan_lib
 
@@ -124,8 +137,16 @@ def test_a_worker_with_another_library_is_refused_before_anything_runs(home, tmp
     shutil.copytree(Path(gsan_lib.__file__).parent, other / "gsan_lib", ignore=shutil.ignore_patterns("__pycache__"))
     edited = other / "gsan_lib" / "errors.py"
     edited.write_text(edited.read_text(encoding="utf-8") + "# edited\n", encoding="utf-8")
-    with LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None, env={"PYTHONPATH": str(other)}) as cluster:
+    with LocalCluster(n_workers=0, processes=True, dashboard_address=None) as cluster:
         address = cluster.scheduler_address
-        with pytest.raises(UsageError, match=r"이곳과 다릅니다.*requirements\.lock"):
-            runs.run("toy", scheduler=address)
+        command = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nworkers", "1", "--nthreads", "1", "--no-dashboard"]
+        worker = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(other)}, stderr=subprocess.DEVNULL, cwd=tmp_path)
+        try:
+            with Client(address, set_as_default=False) as client:
+                client.wait_for_workers(1, timeout=60)
+            with pytest.raises(UsageError, match=r"이곳과 다릅니다.*requirements\.lock"):
+                runs.run("toy", scheduler=address)
+        finally:
+            worker.terminate()
+            worker.wait(timeout=20)
     assert not editions.find("toy")

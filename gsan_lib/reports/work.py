@@ -23,6 +23,7 @@ from typing import Any
 import nbformat
 from filelock import FileLock, Timeout
 
+from .. import kernels
 from ..errors import CaseError, GsanError, StoreError
 from . import archives, crates, editions, engine, secrets
 from .editions import Edition, Inputs
@@ -319,4 +320,12 @@ def perform_elsewhere(
 ) -> Done:
     """Make one edition in a process that was started for this, or on another machine: with the environment of the run."""
     os.environ.update(task.settings)
+    if task.warm:
+        _warmed()
     return perform(task)
+
+
+@cache
+def _warmed() -> None:
+    """Have a process on this machine that kernels are forked from."""
+    kernels.ensure()
