@@ -135,7 +135,7 @@ def marked(
     word: str = "판 지문",
 ) -> str:
     """The HTML with the edition's hash in every caption, once; a manifest without a hash leaves it as it is."""
-    mark = edition_hash(manifest)
+    mark = edition_hash(manifest)  # over all files, the figures' own among them: no figure file can hold it
     note = f'<div class="gs-note gs-edition">{escape(word)} {escape(mark)}</div>'
     return _MARKED.sub("", html).replace("</figcaption>", f"{note}</figcaption>") if mark else html
 
