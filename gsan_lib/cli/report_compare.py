@@ -44,8 +44,11 @@ def _table(*columns: str, right: tuple[str, ...] = ()) -> Table:
 def _progress() -> Iterator[Callable[[int, int], None]]:
     """How many reports have been made again; silent where nobody watches."""
     console = Console(stderr=True)
+    if not console.is_terminal:  # a bar that is not shown still ends with an empty line
+        yield lambda done, every: None
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("하나씩 바꾸어 다시 만드는 중", total=None)
         yield lambda done, every: bar.update(task, completed=done, total=every)
 
