@@ -70,7 +70,9 @@ def other_library(folder: Path) -> Path:
     shutil.copytree(ROOT / "gsan_lib", folder / "gsan_lib", ignore=shutil.ignore_patterns("__pycache__"))
     module = folder / "gsan_lib" / "analysis" / "equity.py"
     text = module.read_text(encoding="utf-8")
-    module.write_text(text + "\n\n_once = lowest_share\n\n\ndef lowest_share(*values, **how):\n    return 2 * _once(*values, **how)\n", encoding="utf-8")
+    module.write_text(
+        text + "\n\n_once = lowest_share\n\n\ndef lowest_share(*values, **how):\n    return 2 * _once(*values, **how)\n", encoding="utf-8"
+    )
     return folder
 
 

@@ -15,7 +15,12 @@ from gsan_lib.errors import GsanError
 
 DONE, FAILED, WRONG_CALL = 0, 1, 2
 INTERRUPTED = 130  # what typer makes of Ctrl-C, without a word
-COMMANDS = {"bank": "데이터 뱅크 / data bank", "report": "보고서 / reports", "casebook": "사례집 / casebook", "kernels": "미리 데운 커널 / warm kernels"}
+COMMANDS = {
+    "bank": "데이터 뱅크 / data bank",
+    "report": "보고서 / reports",
+    "casebook": "사례집 / casebook",
+    "kernels": "미리 데운 커널 / warm kernels",
+}
 
 
 def _version(wanted: bool) -> None:
