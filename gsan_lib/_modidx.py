@@ -1985,6 +1985,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/gsan/gsan', 'doc_host': 'h
                                                                                  'gsan_lib/reports/imports.py'),
                                           'gsan_lib.reports.imports._Running.visit_If': ( 'reports/imports.html#_running.visit_if',
                                                                                           'gsan_lib/reports/imports.py'),
+                                          'gsan_lib.reports.imports._closure': ( 'reports/imports.html#_closure',
+                                                                                 'gsan_lib/reports/imports.py'),
                                           'gsan_lib.reports.imports._handed_out': ( 'reports/imports.html#_handed_out',
                                                                                     'gsan_lib/reports/imports.py'),
                                           'gsan_lib.reports.imports._hash': ('reports/imports.html#_hash', 'gsan_lib/reports/imports.py'),

@@ -98,13 +98,18 @@ def closure(
     modules: Iterable[str],  # dotted names
 ) -> list[str]:  # sorted
     """The modules and everything of the library that they import, directly or not."""
+    return list(_closure(tuple(modules)))
+
+
+@cache
+def _closure(modules: tuple[str, ...]) -> tuple[str, ...]:
     waiting, found = list(modules), set()
     while waiting:
         module = waiting.pop()
         if module not in found:
             found.add(module)
             waiting += _imports_of(module)
-    return sorted(found)
+    return tuple(sorted(found))
 
 
 @cache
@@ -123,6 +128,7 @@ def hashes(
 _APART = ("casebook", "comparison", "kernels")  # folders of assets that no edition shows
 
 
+@cache
 def assets() -> dict[str, str]:  # gsan_lib/assets/findings.css -> SHA-256
     """The library's files that are no code and that a report may show, with their content's hash; what belongs to the casebook, to comparisons, to paper and to kernels is not among them."""
     root = _root()
@@ -136,5 +142,5 @@ def assets() -> dict[str, str]:  # gsan_lib/assets/findings.css -> SHA-256
 
 def forget() -> None:
     """Read the library anew next time; for a process that outlives an edit."""
-    for kept in (_modules, _handed_out, _imports_of, _hash):
+    for kept in (_modules, _handed_out, _imports_of, _closure, _hash, assets):
         kept.cache_clear()

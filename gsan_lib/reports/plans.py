@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -130,9 +130,9 @@ def _of_case(place: str, chosen: Case, told: Stated, now: Now) -> list[Planned]:
     for edition in editions.find(place, chosen.name):
         before.setdefault(edition.variant, []).append(edition)
     facts = (municipality(place).folder / "municipality.yml").read_text(encoding="utf-8")
-    held, planned = snapshots(place, chosen), []
+    common, planned = editions.inputs_of(chosen, {}, facts, snapshots(place, chosen)), []
     for name, values in told.variants.items():
-        inputs, known = editions.inputs_of(chosen, values, facts, held), before.get(name, [])
+        inputs, known = replace(common, parameters=editions.digest(values)), before.get(name, [])
         current = next((one for one in reversed(known) if _stands(one, inputs, now)), None)
         why = "" if current else _why(chosen, inputs, known, now)
         planned.append(Planned(chosen, place, name, values, inputs, (), current, why, told.limits))

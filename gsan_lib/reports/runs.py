@@ -153,6 +153,7 @@ def _hand_out(queue: _Queue, jobs: int, scheduler: str | None, failed: Callable[
     while queue.waiting:
         alone = bool(queue.lost)  # after a loss one at a time, so that the one to blame is found
         with contextlib.suppress(BrokenProcessPool), schedulers.processes(1 if alone else jobs) as pool:
+            kernels.ensure()  # it was started before the workers and has been importing beside them
             queue.through(pool, work.perform_elsewhere, at_a_time=1 if alone else 2 * jobs)
         queue.give_up(failed)
 
@@ -164,10 +165,10 @@ def _refused_early() -> None:
     yardsticks.folder()
 
 
-def _warmed(todo: Sequence[Planned], scheduler: str | None) -> None:
-    """Have a process ready that kernels are forked from, where it pays."""
+def _warmed(todo: Sequence[Planned], jobs: int, scheduler: str | None) -> None:
+    """Start a process that kernels are forked from, where it pays."""
     if scheduler is None and len(todo) > 1:
-        kernels.ensure()
+        kernels.ensure(wait=jobs == 1)
 
 
 def run(
@@ -198,7 +199,7 @@ def run(
     if todo and not dry_run:
         _refused_early()
         started(len(todo))
-        _warmed(todo, scheduler)
+        _warmed(todo, jobs, scheduler)
         queue = _Queue([(one, _task(one, force, retries)) for one in todo], lambda one, done: told(_outcome(one, done)))
         _hand_out(queue, jobs, scheduler, lambda one, why: told(Outcome(one, "failed", None, why)))
     order = {id(one): rank for rank, one in enumerate(planned)}

@@ -53,12 +53,25 @@ def _begin(string: Connection, environment: dict[str, str]) -> None:
     threading.Thread(target=_tied, args=(string,), daemon=True, name="gsan-string").start()
 
 
+# what a worker needs for its first edition; the process that workers are forked from imports it once for all of them
+_PRELOAD = [
+    *(
+        "gsan_lib.reports.work",
+        "gsan_lib.reports.yardsticks",
+        "gsan_lib.analysis.siting",
+        "gsan_lib.analysis.access",
+        "gsan_lib.analysis.hotspots",
+    ),
+    *("gsan_lib.analysis.rates", "gsan_lib.analysis.backtest", "gsan_lib.grids", "rocrate.rocrate", "nbconvert", "papermill.parameterize"),
+]
+
+
 def _context() -> Any:
     """How processes are started: forked from a clean one that has imported what is needed, where the system can."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["gsan_lib.reports.work"])
+    context.set_forkserver_preload(_PRELOAD)
     return context
 
 
@@ -71,6 +84,8 @@ def processes(
     far, near = context.Pipe(duplex=False)
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(far, dict(os.environ)))
     try:
+        for _ in range(jobs):
+            pool.submit(os.getpid)  # they start now, not with their first report
         yield pool
         pool.shutdown()
     finally:
