@@ -28,7 +28,7 @@ reports: install  ## MUNICIPALITY=sample: data bank, case studies, casebook
 	@$(BIN)/gsan casebook build
 
 test: install  ## everything testable here; names what it leaves out
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n logical --dist loadfile
 
 check: install  ## formats, cleans, exports, lints, checks imports, runs the library notebooks
 	@$(BIN)/ruff format --quiet .
