@@ -2399,6 +2399,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/gsan/gsan', 'doc_host': 'h
                                                                                            'gsan_lib/reports/table_changes.py'),
                                                 'gsan_lib.reports.table_changes._may_name': ( 'reports/table_changes.html#_may_name',
                                                                                               'gsan_lib/reports/table_changes.py'),
+                                                'gsan_lib.reports.table_changes._measured': ( 'reports/table_changes.html#_measured',
+                                                                                              'gsan_lib/reports/table_changes.py'),
                                                 'gsan_lib.reports.table_changes._needed': ( 'reports/table_changes.html#_needed',
                                                                                             'gsan_lib/reports/table_changes.py'),
                                                 'gsan_lib.reports.table_changes._numbered': ( 'reports/table_changes.html#_numbered',

@@ -66,6 +66,7 @@ def test_a_cluster_that_loses_a_worker_makes_the_same_bytes_as_a_local_run(home,
     assert [one.status for one in result.outcomes] == ["done"] * 6
     by_cluster = _bytes(home / "reports")
     assert len({name.rpartition("/")[0] for name in by_cluster}) == 6
+    assert all(b"kernel warm" in text for name, text in by_cluster.items() if name.endswith(".ipynb"))
     assert by_cluster == _as_local(home, monkeypatch)
 
 

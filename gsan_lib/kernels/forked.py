@@ -73,6 +73,7 @@ def _streams(files: list[int]) -> None:
 def _own_state(wanted: Wanted) -> None:
     """What libraries took from the environment when they were loaded, and random numbers of its own."""
     time.tzset()
+    sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
     with contextlib.suppress(locale.Error):
         locale.setlocale(locale.LC_CTYPE, "")
     random.seed()

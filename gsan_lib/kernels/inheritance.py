@@ -23,13 +23,10 @@ _AT_LOAD = (
     "PYTHON", "LD_", "OMP_", "GOMP_", "KMP_", "OPENBLAS_", "GOTO_", "BLIS_", "MKL_", "NUMEXPR_", "NUMBA_", "MALLOC_", "GLIBC_",
     "ARROW_", "PROJ_", "MPLCONFIGDIR", "MATPLOTLIBRC", "NPY_", "SCIPY_", "SKLEARN_", "GSAN_LIBRARY", "JPY_INTERRUPT_EVENT",
 )  # fmt: skip
-_AT_ONCE = {
-    "PYTHONSTARTUP",
-    "PYTHONBREAKPOINT",
-    "PYTHONEXECUTABLE",
-    "PYTHONPYCACHEPREFIX",
-    "PYTHON_VERSION",
-}  # read when needed, or never again
+_AT_ONCE = {  # read when needed, put on after the fork, or without bearing on any result
+    *("PYTHONSTARTUP", "PYTHONBREAKPOINT", "PYTHONEXECUTABLE", "PYTHONPYCACHEPREFIX", "PYTHON_VERSION", "PYTHONDONTWRITEBYTECODE"),
+    *("PYTHONUNBUFFERED", "MALLOC_TRIM_THRESHOLD_"),  # a kernel's output goes through Jupyter; Dask's workers give memory back sooner
+}
 
 _LIMITS = {name: getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_") and name != "RLIMIT_OFILE"}
 _SAME = ("Uid", "Gid", "Groups", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp")  # lines of /proc/self/status

@@ -109,7 +109,9 @@ def inputs_of(
 def clock() -> str:
     """This moment, ISO 8601 in UTC; where `SOURCE_DATE_EPOCH` is set, that moment, so that two runs give the same bytes throughout."""
     given = os.environ.get("SOURCE_DATE_EPOCH")
-    return (datetime.fromtimestamp(int(given), UTC) if given else datetime.now(UTC)).isoformat(timespec="seconds")
+    if given:
+        return datetime.fromtimestamp(int(given), UTC).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="milliseconds")  # two editions of a variant may be made in one second
 
 # %% ../../notebooks/lib/reports/editions.ipynb #656a8207
 def _scrubbers() -> list[tuple[re.Pattern[str], str]]:
