@@ -78,3 +78,27 @@ def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in ("GSAN_BANK", "GSAN_REPORTS", "GSAN_CASEBOOK"):
         monkeypatch.setenv(variable, str(tmp_path / variable.removeprefix("GSAN_").lower()))
     monkeypatch.setenv("GSAN_HOME", str(ROOT))
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A toy home with one case, as the current one."""
+    import toys
+
+    for name, value in toys.environment(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    toys.make_home(tmp_path)
+    toys.write_case(tmp_path, "good")
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def sample_bank(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A bank with the sample's datasets that the file names in `NEEDED`, built once for the file."""
+    from gsan_lib.bank.building import build
+
+    place = tmp_path_factory.mktemp("bank")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GSAN_BANK", str(place))
+        build("sample", request.module.NEEDED)
+    return str(place)

@@ -7,19 +7,7 @@ import pandas as pd
 import pytest
 from case_cells import Played, play
 
-from gsan_lib.bank.building import build
-
 NEEDED = ["dong_boundaries", "population_age", "cctv_police", "cctv_ansimi", "lights", "crossings", "junctions", "hydrants"]
-
-
-@pytest.fixture(scope="module")
-def sample_bank(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A bank with what the case needs, built once for this file."""
-    place = tmp_path_factory.mktemp("cctv_bank")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GSAN_BANK", str(place))
-        build("sample", NEEDED)
-    return str(place)
 
 
 @pytest.fixture

@@ -7,21 +7,10 @@ import pytest
 from case_cells import Played, play
 
 from gsan_lib import bank
-from gsan_lib.bank.building import build
 from gsan_lib.errors import MissingData
 
 NEEDED = ["dong_boundaries", "population_age", "hydrants", "fires", "pharmacies", "school_zones", "bus_stops"]
 SUWAN = "2920063700"
-
-
-@pytest.fixture(scope="module")
-def sample_bank(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A bank with what the case needs, built once for this file."""
-    place = tmp_path_factory.mktemp("water_bank")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GSAN_BANK", str(place))
-        build("sample", NEEDED)
-    return str(place)
 
 
 @pytest.fixture

@@ -7,20 +7,8 @@ import pandas as pd
 import pytest
 from case_cells import Played, play
 
-from gsan_lib.bank.building import build
-
 NEEDED = ["dong_boundaries", "population_age", "libraries", "school_zones", "pharmacies"]
 COARSE = {"municipality": "sample", "candidate_m": 1000, "demand_m": 500, "alternatives": 1}
-
-
-@pytest.fixture(scope="module")
-def sample_bank(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A bank with what the case needs, built once for this file."""
-    place = tmp_path_factory.mktemp("library_bank")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GSAN_BANK", str(place))
-        build("sample", NEEDED)
-    return str(place)
 
 
 @pytest.fixture(scope="module")

@@ -6,19 +6,7 @@ import pandas as pd
 import pytest
 from case_cells import Played, play
 
-from gsan_lib.bank.building import build
-
 NEEDED = ["dong_boundaries", "population_age", "parks", "hydrants", "pharmacies", "school_zones", "bus_stops"]
-
-
-@pytest.fixture(scope="module")
-def sample_bank(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A bank with what the case needs, built once for this file."""
-    place = tmp_path_factory.mktemp("park_bank")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GSAN_BANK", str(place))
-        build("sample", NEEDED)
-    return str(place)
 
 
 @pytest.fixture

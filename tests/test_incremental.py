@@ -22,16 +22,6 @@ from gsan_lib.settings import home as real_home
 SECRET = "s3cret/값-7788"
 
 
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    """A toy home with one case."""
-    for name, value in toys.environment(tmp_path).items():
-        monkeypatch.setenv(name, value)
-    toys.make_home(tmp_path)
-    toys.write_case(tmp_path, "good")
-    return tmp_path
-
-
 def _grid(home: Path, text: str, name: str = "good") -> None:
     (home / "parameters" / "toy" / "cases" / f"{name}.yml").write_text(text, encoding="utf-8")
 

@@ -6,7 +6,6 @@ import dataclasses
 
 import nbformat
 import pytest
-import toys
 import yaml
 
 from gsan_lib.errors import InputError, UsageError
@@ -106,15 +105,6 @@ def test_parameters_show_themselves_without_running_markup():
     html = typed({"In": [cell], "municipality": "sample"}).html()
     assert "<script>" not in html
     assert "&lt;script&gt;" in html
-
-
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    for name, value in toys.environment(tmp_path).items():
-        monkeypatch.setenv(name, value)
-    toys.make_home(tmp_path)
-    toys.write_case(tmp_path, "good")
-    return tmp_path
 
 
 def stated(home, content):

@@ -26,16 +26,6 @@ from gsan_lib.reports.cases import case
 from gsan_lib.reports.needs import lacking
 
 
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    """A toy home with one case."""
-    for name, value in toys.environment(tmp_path).items():
-        monkeypatch.setenv(name, value)
-    toys.make_home(tmp_path)
-    toys.write_case(tmp_path, "good")
-    return tmp_path
-
-
 @pytest.fixture(scope="module")
 def run_once(tmp_path_factory):
     """A home where a good case, one that stops and one that reads what it does not name were run: three kernels for many tests."""
