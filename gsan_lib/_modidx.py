@@ -2156,6 +2156,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/gsan/gsan', 'doc_host': 'h
                                          'gsan_lib.reports.limits.stated_limits': ( 'reports/limits.html#stated_limits',
                                                                                     'gsan_lib/reports/limits.py')},
             'gsan_lib.reports.needs': { 'gsan_lib.reports.needs.Lack': ('reports/needs.html#lack', 'gsan_lib/reports/needs.py'),
+                                        'gsan_lib.reports.needs._absent': ('reports/needs.html#_absent', 'gsan_lib/reports/needs.py'),
                                         'gsan_lib.reports.needs._columns': ('reports/needs.html#_columns', 'gsan_lib/reports/needs.py'),
                                         'gsan_lib.reports.needs._lacks': ('reports/needs.html#_lacks', 'gsan_lib/reports/needs.py'),
                                         'gsan_lib.reports.needs.field_problem': ( 'reports/needs.html#field_problem',

@@ -33,9 +33,10 @@ class Need:
     may_be_constant: tuple[str, ...] = ()  # must exist and be filled
     editions: int = 1  # how many snapshots with different `as_of` are compared
     optional: bool = False  # True: read where the bank has it
+    holds: tuple[tuple[str, tuple[Any, ...]], ...] = ()  # field and the values that must occur in it
 
 
-_NEED_KEYS = {"fields", "may_be_constant", "editions", "optional"}
+_NEED_KEYS = {"fields", "may_be_constant", "editions", "optional", "holds"}
 
 
 def needed(
@@ -54,7 +55,16 @@ def needed(
         raise wrong from None
     if any(set(need) - _NEED_KEYS for need in full.values()):
         raise wrong
-    return tuple(Need(name, tuple(need.pop("fields", ())), tuple(need.pop("may_be_constant", ())), **need) for name, need in full.items())
+    return tuple(
+        Need(
+            name,
+            tuple(need.pop("fields", ())),
+            tuple(need.pop("may_be_constant", ())),
+            holds=tuple((field, tuple(values)) for field, values in need.pop("holds", {}).items()),
+            **need,
+        )
+        for name, need in full.items()
+    )
 
 # %% ../../notebooks/lib/reports/cases.ipynb #066faa33
 SECTIONS = ("질문", "매개변수", "데이터", "방법", "결과", "민감도", "한계", "결정", "이력")  # the `##` headings of a case, in this order

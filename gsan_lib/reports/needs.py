@@ -73,14 +73,22 @@ def _lacks(place: str, need: Need, found: list[dict[str, Any]]) -> list[Lack]:
         if not one.get("published", True):
             return [Lack(need.dataset, "", f"`{id}`: 전국 목록에 이 지자체의 행이 없습니다(미공표). 시설이 없다는 뜻이 아닙니다")]
         present = {column["name"] for column in one["columns"]}
-        wanted = [*need.fields, *need.may_be_constant]
+        wanted = list(dict.fromkeys([*need.fields, *need.may_be_constant, *(name for name, _ in need.holds)]))
         lacks += [Lack(need.dataset, name, f"`{id}`에 `{name}` 필드가 없습니다") for name in wanted if name not in present]
         there = [name for name in wanted if name in present]
         table = _columns(id, one["sha256"], there)
         for name in there:
             if problem := field_problem(table.column(name), name == "geometry" or name in need.may_be_constant):
                 lacks.append(Lack(need.dataset, name, f"`{id}`의 `{name}`: {problem}"))
+            elif absent := _absent(table.column(name), dict(need.holds).get(name, ())):
+                lacks.append(Lack(need.dataset, name, f"`{id}`의 `{name}`에 {', '.join(map(str, absent))} 값이 없습니다"))
     return list(dict.fromkeys(lacks))
+
+
+def _absent(column: pa.ChunkedArray, values: tuple[Any, ...]) -> list[Any]:
+    """The values that a field must hold and does not."""
+    held = set(pc.unique(column).to_pylist()) if values else set()
+    return [value for value in values if value not in held]
 
 # %% ../../notebooks/lib/reports/needs.ipynb #3a805a7d
 def lacking(
