@@ -1,4 +1,4 @@
-"""Who reaches what: facilities within a radius, distance to the nearest one, opportunities within a cost, supply per head by 2SFCA.
+"""Who reaches what: facilities within a radius, the nearest one, opportunities within a cost or by gravity, supply per head by 2SFCA.
 
 Docs: https://github.com/gsan/gsan/analysis/access.html.md"""
 
@@ -15,12 +15,14 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.spatial import KDTree
 
+from .decays import Decay
 from .distances import ODMatrix, coordinates, od_matrix, require_detour
 from ..errors import DataError, ModelError, some
 from ..geo import require_same
 
 # %% auto #0
-__all__ = ['service_radius', 'nearest', 'cumulative_opportunities', 'two_step_floating_catchment']
+__all__ = ['service_radius', 'nearest', 'per_place', 'cumulative_opportunities', 'gravity', 'nearest_by_cost',
+           'two_step_floating_catchment']
 
 # %% ../../notebooks/lib/analysis/access.ipynb #de00c6b3
 def _numbers(values: pd.Series | float, index: pd.Index, name: str) -> npt.NDArray[np.float64]:
@@ -119,8 +121,13 @@ def nearest(
     return pd.DataFrame({"facility": facilities.index[site], "distance_m": metres * detour}, index=points.index)
 
 # %% ../../notebooks/lib/analysis/access.ipynb #7a452ace
-def _values(values: pd.Series, index: pd.Index, name: str, role: str) -> npt.NDArray[np.float64]:
-    """The value of each origin or destination of the matrix. Raises DataError where one is missing."""
+def per_place(
+    values: pd.Series,  # one value >= 0 per place, unique index
+    index: pd.Index,  # places of the matrix
+    name: str,  # what the caller calls the values; appears in the message
+    role: str,  # origins | destinations
+) -> npt.NDArray[np.float64]:  # in the order of `index`
+    """The value of each origin or destination of a matrix. Raises DataError where one is missing or negative."""
     if repeated := int(values.index.duplicated().sum()):
         raise DataError(
             f"{repeated} of {len(values)} rows of `{name}` repeat an earlier index value ({some(values.index[values.index.duplicated()])}). Add them up first."
@@ -128,9 +135,9 @@ def _values(values: pd.Series, index: pd.Index, name: str, role: str) -> npt.NDA
     if len(absent := index.difference(values.index)):
         raise DataError(f"{len(absent)} of {len(index)} {role} of `od` have no `{name}` ({some(absent)}). Give 0 where there is none.")
     taken = values.reindex(index)
-    bad = ~(taken >= 0)
+    bad = ~(taken >= 0) | np.isinf(taken.astype(float))
     if bad.any():
-        raise DataError(f"{bad.sum()} of {len(index)} {role}: `{name}` is missing or negative ({some(index[bad])}).")
+        raise DataError(f"{bad.sum()} of {len(index)} {role}: `{name}` is missing, negative or infinite ({some(index[bad])}).")
     return taken.to_numpy(float)
 
 
@@ -142,8 +149,36 @@ def cumulative_opportunities(
 ) -> pd.Series:  # index: origins of the matrix; unit of `opportunities`
     """What each origin reaches at a cost of at most `most`. Raises DataError, ModelError."""
     matrix = od_matrix(od)
-    reached = matrix.covers(most) @ _values(opportunities, matrix.destinations, "opportunities", "destinations")
+    reached = matrix.covers(most) @ per_place(opportunities, matrix.destinations, "opportunities", "destinations")
     return pd.Series(reached, index=matrix.origins, name="opportunities")
+
+# %% ../../notebooks/lib/analysis/access.ipynb #4838c6c9
+def gravity(
+    od: ODMatrix | pd.DataFrame,  # origin, destination, cost
+    opportunities: pd.Series,  # per destination, >= 0
+    *,
+    decay: Decay,  # weight by cost; its unit must be that of `od`
+) -> pd.Series:  # index: origins of the matrix; unit of `opportunities`, weighted
+    """Opportunities weighted by how far they are (Hansen 1959). Raises DataError, ModelError."""
+    matrix = od_matrix(od, unit=decay.unit)
+    decay.require_unit(matrix.unit)
+    weights = matrix.covers(decay.reach)
+    weights.data = decay(matrix.cost[matrix.cost <= decay.reach])
+    reached = weights @ per_place(opportunities, matrix.destinations, "opportunities", "destinations")
+    return pd.Series(reached, index=matrix.origins, name="opportunities")
+
+# %% ../../notebooks/lib/analysis/access.ipynb #ccc5e359
+def nearest_by_cost(
+    od: ODMatrix | pd.DataFrame,  # origin, destination, cost
+) -> pd.DataFrame:  # index: origins of the matrix; `facility` (None out of reach), `cost` (unit of `od`, NaN out of reach)
+    """The destination of least cost for each origin; of equal costs the first. Raises DataError."""
+    matrix = od_matrix(od)
+    order = np.lexsort((matrix.col, matrix.cost, matrix.row))
+    first = order[np.unique(matrix.row[order], return_index=True)[1]]
+    found = pd.DataFrame({"facility": pd.Series(None, index=matrix.origins, dtype=object), "cost": np.nan}, index=matrix.origins)
+    found.iloc[matrix.row[first], 0] = matrix.destinations[matrix.col[first]]
+    found.iloc[matrix.row[first], 1] = matrix.cost[first]
+    return found
 
 # %% ../../notebooks/lib/analysis/access.ipynb #59c916e0
 def two_step_floating_catchment(
@@ -152,12 +187,14 @@ def two_step_floating_catchment(
     demand: pd.Series,  # per origin, >= 0; values of places that are no origin of `od` take no part
     *,
     catchment: float,  # greatest cost, unit of `od`; the limit counts
-    decay: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]] | None = None,  # cost -> weight >= 0; None: 1 within the catchment
+    decay: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]] | None = None,  # cost -> weight >= 0, e.g. of `decays`; None: 1
 ) -> pd.Series:  # index: origins of the matrix; supply per unit of demand
     """Supply per head by two-step floating catchment areas (Luo and Wang 2003). Raises DataError, ModelError."""
     matrix = od_matrix(od)
-    people = _values(demand, matrix.origins, "demand", "origins")
-    amount = _values(supply, matrix.destinations, "supply", "destinations")
+    if isinstance(decay, Decay):
+        decay.require_unit(matrix.unit)
+    people = per_place(demand, matrix.origins, "demand", "origins")
+    amount = per_place(supply, matrix.destinations, "supply", "destinations")
     weights = matrix.covers(catchment)
     if decay is not None:
         weights.data = _decayed(decay, matrix.cost[matrix.cost <= catchment])

@@ -8,7 +8,7 @@ Docs: https://github.com/gsan/gsan/analysis/distances.html.md"""
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import geopandas as gpd
@@ -23,7 +23,7 @@ from ..errors import DataError, ModelError, some
 from ..geo import require_same
 
 # %% auto #0
-__all__ = ['coordinates', 'require_detour', 'canonical', 'ODMatrix', 'od_matrix', 'between']
+__all__ = ['WALK_M_PER_MIN', 'coordinates', 'require_detour', 'canonical', 'ODMatrix', 'od_matrix', 'between', 'in_minutes']
 
 # %% ../../notebooks/lib/analysis/distances.ipynb #fbe73d7a
 def coordinates(
@@ -69,7 +69,10 @@ def _problems(frame: pd.DataFrame) -> list[str]:
         return [f"no column {', '.join(f'`{column}`' for column in absent)} (it has {some(frame.columns, 6)})"]
     found = []
     unnamed, unknown, negative = frame[["origin", "destination"]].isna().any(axis=1), frame["cost"].isna(), frame["cost"] < 0
-    repeated = frame.duplicated(["origin", "destination"])
+    numbers = [
+        pd.factorize(frame[column])[0].astype(np.int64) for column in ("origin", "destination")
+    ]  # comparing numbers is faster than texts
+    repeated = pd.Series(numbers[0] * (numbers[1].max(initial=0) + 2) + numbers[1], index=frame.index).duplicated()
     for rows, what in (
         (unnamed, "have no origin or destination"),
         (unknown, "have no `cost` (leave unreachable pairs out)"),
@@ -109,7 +112,7 @@ class ODMatrix:
         """A matrix from pairs of positions, brought into canonical order."""
         first, second = canonical(origins), canonical(destinations)
         row, col = first.get_indexer(origins)[row], second.get_indexer(destinations)[col]
-        order = np.lexsort((col, row))
+        order = np.argsort(row.astype(np.int64) * max(len(second), 1) + col, kind="stable")
         return cls(first, second, row[order], col[order], np.asarray(cost, dtype=float)[order], unit, within)
 
     def to_frame(self) -> pd.DataFrame:  # origin, destination, cost
@@ -137,8 +140,10 @@ class ODMatrix:
             raise ModelError(
                 f"`radius`={radius:g} {self.unit}, but the matrix lists pairs up to {self.within:g} {self.unit} only. Build it with `within_m` of {radius:g} or more."
             )
-        near = self.cost <= radius
-        return sparse.csr_matrix((np.ones(near.sum()), (self.row[near], self.col[near])), shape=(len(self.origins), len(self.destinations)))
+        near = slice(None) if radius == self.within else self.cost <= radius
+        row, col = self.row[near], self.col[near]
+        start = np.searchsorted(row, np.arange(len(self.origins) + 1))  # rows ascend, so the compressed form is at hand
+        return sparse.csr_matrix((np.ones(len(col)), col, start), shape=(len(self.origins), len(self.destinations)))
 
 # %% ../../notebooks/lib/analysis/distances.ipynb #6da9bde6
 def od_matrix(
@@ -156,16 +161,26 @@ def od_matrix(
     return ODMatrix.of(row, col, od["cost"].to_numpy(float), pd.Index(origins), pd.Index(destinations), unit=unit)
 
 # %% ../../notebooks/lib/analysis/distances.ipynb #4b804b84
+_BLOCK = 16_384  # points that are searched at a time: what is held beside the pairs stays small
+
+
 def _near(
     here: npt.NDArray[np.float64], there: npt.NDArray[np.float64], reach: float
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.float64]]:
-    """Pairs within a straight-line reach, and their lengths."""
-    # the tree compares squares; a hair more reach, then the exact comparison, keeps points that lie on the rim
-    found = KDTree(here).sparse_distance_matrix(KDTree(there), reach * (1 + 1e-12) + 1e-9, output_type="ndarray")
-    row, col = found["i"], found["j"]
-    length = np.hypot(*(here[row] - there[col]).T)
-    keep = length <= reach
-    return row[keep], col[keep], length[keep]
+    """Pairs within a straight-line reach, and their lengths, by row and column."""
+    tree, rows, cols, lengths = KDTree(there), [np.zeros(0, dtype=np.intp)], [np.zeros(0, dtype=np.intp)], [np.zeros(0)]
+    for start in range(0, len(here) if len(there) else 0, _BLOCK):
+        block = here[start : start + _BLOCK]
+        # the tree compares squares; a hair more reach, then the exact comparison, keeps points that lie on the rim
+        found = KDTree(block).sparse_distance_matrix(tree, reach * (1 + 1e-12) + 1e-9, output_type="ndarray")
+        found = found[np.argsort(found["i"] * len(there) + found["j"])]
+        row, col = found["i"], found["j"]
+        length = np.hypot(block[row, 0] - there[col, 0], block[row, 1] - there[col, 1])
+        keep = length <= reach
+        rows.append(row[keep] + start)
+        cols.append(col[keep])
+        lengths.append(length[keep])
+    return np.concatenate(rows), np.concatenate(cols), np.concatenate(lengths)
 
 
 def _all(
@@ -193,6 +208,23 @@ def between(
     here, there = coordinates(points, "points"), coordinates(sites, "sites")
     if within_m is not None and not within_m >= 0:
         raise ModelError(f"`within_m`={within_m} must be 0 or more metres.")
+    origins, destinations = canonical(points.index), canonical(sites.index)
+    here, there = here[points.index.get_indexer(origins)], there[sites.index.get_indexer(destinations)]
     row, col, length = _all(here, there) if within_m is None else _near(here, there, within_m / detour)
-    reach = np.inf if within_m is None else within_m
-    return ODMatrix.of(row, col, length * detour, points.index, sites.index, within=reach)
+    return ODMatrix(origins, destinations, row, col, length * detour, within=np.inf if within_m is None else within_m)
+
+# %% ../../notebooks/lib/analysis/distances.ipynb #b94e4776
+WALK_M_PER_MIN = 66.7  # 4.0 km/h, under Bohannon's (1997) comfortable 76 to 80 m/min of people in their seventies
+
+
+def in_minutes(
+    od: ODMatrix,  # metres
+    *,
+    speed_m_per_min: float = WALK_M_PER_MIN,  # metres per minute, > 0
+) -> ODMatrix:  # minutes, same pairs
+    """The same pairs in minutes at a constant speed. Raises ModelError."""
+    if od.unit != "m":
+        raise ModelError(f"`od` is in {od.unit}; only metres become minutes by a speed.")
+    if not 0 < speed_m_per_min < np.inf:
+        raise ModelError(f"`speed_m_per_min`={speed_m_per_min} must be above 0 metres per minute.")
+    return replace(od, cost=od.cost / speed_m_per_min, unit="min", within=od.within / speed_m_per_min)
