@@ -18,6 +18,7 @@ INTERRUPTED = 130  # what typer makes of Ctrl-C, without a word
 COMMANDS = {
     "bank": "데이터 뱅크 / data bank",
     "report": "보고서 / reports",
+    "decision": "등록한 예측과 선택 / registered predictions and choices",
     "casebook": "사례집 / casebook",
     "kernels": "미리 데운 커널 / warm kernels",
 }

@@ -261,5 +261,10 @@ def impact(
         typer.echo("\n이 자료가 필요한데 아직 만든 적이 없는 것:")
         for need in found.waiting:
             typer.echo(f"  - {need['case']}/{need['variant']}: {need['why']}")
+    if found.registered:
+        typer.echo("\n이 자료가 채점하는 예측과 선택:")
+        for one in found.registered:
+            when = "채점할 수 있음" if one["scorable"] else "더 새로운 자료를 기다림"
+            typer.echo(f"  - {one['label']} ({one['id']}): {one['title']}, 자료의 끝 {one['until']}, {when}")
     if found.stale:
         typer.echo(f"\n`gsan report run {municipality}`로 다시 만드십시오.")

@@ -28,6 +28,7 @@ from .. import __version__, bank
 from ..errors import CaseError, MissingData
 from ..figures import stamp, to_png, to_svg
 from . import displays
+from .registrations import REGISTERED, Amounts, Fate, registration
 from .restraint import count_output, shallow_forks
 from ..settings import municipality
 
@@ -101,7 +102,7 @@ class Findings:
         self.results: dict[str, Any] = {
             "case": case, "municipality": self.place.id, "variant": variant, "simulated": self.place.simulated, "title_ko": title,
             "question": "", "parameters": values, "numbers": [], "tables": [], "figures": [], "texts": [], "data": [], "sensitivity": [],
-            "same": [], "limits": [], "decision": None,
+            "same": [], "registered": [], "limits": [], "decision": None,
         }  # fmt: skip
         self._frames: dict[str, tuple[pd.DataFrame, dict[str, Any]]] = {}
         self._cards: _Cards | None = None
@@ -160,7 +161,7 @@ class Findings:
         self._show_card(displays.number(label, kept, unit, digits=digits, estimate=estimate, note=note))
 
     def _record(
-        self, kind: str, key: str, frame: pd.DataFrame, title: str, units: Mapping, labels: Mapping, digits: Mapping, **more: Any
+        self, kind: str, key: str, frame: pd.DataFrame, title: str, units: Mapping, labels: Mapping, digits: Mapping, /, **more: Any
     ) -> None:
         """Write a table and note it; every column shown needs a Korean name."""
         flat = _flat(frame)
@@ -295,6 +296,37 @@ class Findings:
             )
         self.results["same"].append({"parameters": list(parameters), "figures": list(figures), "why": why})
         self._show(displays.block("text", displays.prose(why)))
+
+    def register(
+        self,
+        key: str,
+        frame: pd.DataFrame,  # columns as `registrations` asks for them
+        title: str,
+        outcome: Amounts | Fate,  # where the bank will tell how it turned out
+        *,
+        until: str,  # last day of the data that were used, ISO
+        unit: str,
+        naive_is: str,  # what the naive one is, Korean
+        usual_is: str,  # what business as usual is, Korean
+        pick: int = 0,  # of a choice: how many are meant
+        units: Mapping[str, str] = {},
+        labels: Mapping[str, str] = {},
+        digits: Mapping[str, int] = {},
+    ) -> None:
+        """A prediction or a choice that later data will judge (`gsan decision score`). Raises CaseError for a table that is not fit."""
+        said = registration(key, _flat(frame), outcome, until=until, unit=unit, naive_is=naive_is, usual_is=usual_is, pick=pick)
+        named = {name: REGISTERED[name] for name in frame.columns if name in REGISTERED}
+        self._record("registered", key, frame, title, units, named | dict(labels), digits, **said)
+        what = f"앞의 {pick}곳을 고른 차례 {len(frame):,}곳" if pick else f"예측 {len(frame):,}건"
+        self._show(
+            displays.block(
+                "text",
+                displays.prose(
+                    f"**등록.** {title}: {what}을 결정 등록부에 올렸습니다. {until} 뒤의 자료가 뱅크에 들어오면 `gsan decision score {self.place.id}`가 "
+                    f"단순 예측({naive_is}), 늘 하던 대로({usual_is})와 나란히 채점합니다."
+                ),
+            )
+        )
 
     def limits(
         self,

@@ -14,7 +14,7 @@ from typing import Any
 from ..bank.register import register
 from ..bank.snapshots import believed, manifests, resolve
 from ..errors import GsanError, UsageError, some
-from . import cases, editions
+from . import cases, decisions, editions
 from .addresses import edition_hash
 from .editions import Edition
 from .variants import variants
@@ -52,6 +52,7 @@ class Impact:
     newest: dict[str, Any] | None  # sha256, as_of, known_at; None: the bank does not hold it
     touched: tuple[Touched, ...]
     waiting: tuple[dict[str, str], ...]  # case, variant, title, why: that need it and have no edition
+    registered: tuple[dict[str, Any], ...] = ()  # id, label, title, until, scorable: predictions and choices that this dataset judges
 
     @property
     def stale(self) -> list[Touched]:
@@ -66,6 +67,7 @@ class Impact:
             "stale": len(self.stale),
             "editions": [one.to_dict() for one in self.touched],
             "not_run": list(self.waiting),
+            "registered": list(self.registered),
         }
 
 # %% ../../notebooks/lib/reports/impact.ipynb #93c4778c
@@ -152,7 +154,15 @@ def impact(
     newest = {name: (held[-1][1] | held[-1][0])[name] for name in ("sha256", "as_of", "known_at")} if held else None
     touched = [one for edition in found if (one := _touched(edition, id, newest))]
     made = {(one.case, one.variant) for one in editions.newest(place)}
-    return Impact(id, newest, tuple(sorted(touched, key=lambda one: not one.stale)), tuple(_waiting(place, dataset, made)))
+    ordered = tuple(sorted(touched, key=lambda one: not one.stale))
+    return Impact(id, newest, ordered, tuple(_waiting(place, dataset, made)), tuple(_judged(place, dataset)))
+
+
+def _judged(place: str, dataset: str) -> list[dict[str, Any]]:
+    """Registered predictions and choices whose outcome a dataset tells."""
+    found = [one for one in decisions.records(place)[0] if dataset in one.outcome["datasets"]]
+    told = [{"id": one.id, "label": one.label} | {name: one.content[name] for name in ("title", "until")} for one in found]
+    return [one | {"scorable": bool(decisions.later(place, {"datasets": [dataset]}, one["until"]))} for one in told]
 
 
 def _known(place: str) -> set[str]:

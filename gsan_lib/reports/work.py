@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 
 from .. import kernels
 from ..errors import CaseError, GsanError, StoreError
-from . import archives, crates, editions, engine, secrets
+from . import archives, crates, decisions, editions, engine, secrets
 from .editions import Edition, Inputs
 from .limits import Limits
 from .pages import render
@@ -213,6 +213,7 @@ def _publish(task: Task, draft: Path, begun: str, loads: list[dict[str, Any]]) -
     if twin := next((one for one in twins if one.manifest.get("content") == told["content"] and not editions.damage(one)), None):
         return Done("same", str(twin.folder), "다시 실행했고 결과가 바이트까지 같습니다", masked=tuple(hidden))
     _write(draft, told, notebook)
+    decisions.register(draft, told, json.loads((draft / "results.json").read_text(encoding="utf-8")))
     draft.rename(folder / name)
     different = "입력은 같은데 결과가 이전 판과 다릅니다. 사례에 시각이나 난수가 섞였는지 확인하십시오"
     if twins and all(editions.damage(one) for one in twins):
