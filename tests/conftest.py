@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["kernel_parts"]
 ROOT = Path(__file__).resolve().parent.parent
 COMPLETE = os.environ.get("GSAN_COMPLETE") == "1"
 LEFT_OUT: Counter[str] = Counter()
@@ -92,13 +94,34 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture(scope="module")
-def sample_bank(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A bank with the sample's datasets that the file names in `NEEDED`, built once for the file."""
-    from gsan_lib.bank.building import build
+@pytest.fixture(scope="session")
+def banked(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """Makes a bank that holds these datasets of a municipality and no others; each is built once for the whole run, whichever processes ask for it."""
+    from filelock import FileLock
 
-    place = tmp_path_factory.mktemp("bank")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GSAN_BANK", str(place))
-        build("sample", request.module.NEEDED)
-    return str(place)
+    from gsan_lib.bank.building import FIRST, build
+
+    own = tmp_path_factory.getbasetemp()
+    shared = (own.parent if os.environ.get("PYTEST_XDIST_WORKER") else own) / "banks"
+    shared.mkdir(exist_ok=True)
+
+    def make(municipality: str, datasets: Sequence[str], place: Path | None = None) -> str:
+        place = place or tmp_path_factory.mktemp("bank")
+        with FileLock(shared / f"{municipality}.lock"), pytest.MonkeyPatch.context() as patch:
+            patch.setenv("GSAN_BANK", str(shared))
+            if files := real_files():
+                patch.setenv("GSAN_INBOX", str(files))
+            build(municipality, list(datasets))
+        (place / municipality).mkdir(parents=True)
+        for name in sorted({*FIRST, *datasets}):
+            if (shared / municipality / name).exists():
+                (place / municipality / name).symlink_to(shared / municipality / name)
+        return str(place)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def sample_bank(request: pytest.FixtureRequest, banked: Callable[..., str]) -> str:
+    """A bank with the sample's datasets that the file names in `NEEDED`."""
+    return banked("sample", request.module.NEEDED)

@@ -9,7 +9,6 @@ import pytest
 from case_cells import Change, Played, play
 
 from gsan_lib.analysis import forecast
-from gsan_lib.bank.building import build
 
 CROWD = 12_000
 STATIONS = ["신창모의", "운남모의"]  # about the threshold on weekdays, and far below it
@@ -25,7 +24,7 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory):
+def run(banked, tmp_path_factory: pytest.TempPathFactory):
     """Runs the case on two stations of the sample with what `change` makes of the rows."""
     place, whole = tmp_path_factory.mktemp("ridership"), forecast.forecast
 
@@ -37,8 +36,7 @@ def run(tmp_path_factory: pytest.TempPathFactory):
             return change(dataset, frame[frame["station"].isin(STATIONS)].reset_index(drop=True))
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("GSAN_BANK", str(place / "bank"))
-            build("sample", ["subway_ridership"])
+            patch.setenv("GSAN_BANK", banked("sample", ["subway_ridership"]))
             patch.setattr(forecast, "forecast", lambda *given, **how: computed.append(whole(*given, **how)) or computed[-1])
             values = {"municipality": "sample", "crowd_riders": CROWD, "trials": 60}
             return Run(play("ridership_forecast", place / name, patch, change=two, **values), computed[-1], read)

@@ -9,19 +9,8 @@ from case_cells import Played, play
 from scipy.optimize import brentq
 from scipy.stats import poisson
 
-from gsan_lib.bank.building import build
-
+NEEDED = ["dong_boundaries", "school_zones", "accidents"]
 NEW = "2026-01-06"  # the later of the two editions of the sample
-
-
-@pytest.fixture(scope="module")
-def sample_bank(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A bank with what the case needs, built once for this file."""
-    place = tmp_path_factory.mktemp("zone_bank")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GSAN_BANK", str(place))
-        build("sample", ["dong_boundaries", "school_zones", "accidents"])
-    return str(place)
 
 
 @pytest.fixture(scope="module")

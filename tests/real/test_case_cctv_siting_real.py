@@ -10,7 +10,6 @@ from case_cells import Played, play
 from scipy.spatial import cKDTree
 
 from gsan_lib import bank
-from gsan_lib.bank.building import build
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
@@ -18,14 +17,10 @@ LISTS = {"police": ("동대문구_CCTV.csv", "LO", "LA"), "ansimi": ("cctv_seoul
 
 
 @pytest.fixture(scope="module")
-def real_bank(inbox, tmp_path_factory: pytest.TempPathFactory) -> str:
-    place = tmp_path_factory.mktemp("real_bank")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GSAN_BANK", str(place))
-        patch.setenv("GSAN_INBOX", str(inbox))
-        names = ["dong_boundaries", "population_age", "cctv_police", "cctv_ansimi", "lights", "crossings", "junctions", "hydrants"]
-        build("dongdaemun", names)
-    return str(place)
+def real_bank(inbox, banked) -> str:
+    return banked(
+        "dongdaemun", ["dong_boundaries", "population_age", "cctv_police", "cctv_ansimi", "lights", "crossings", "junctions", "hydrants"]
+    )
 
 
 @pytest.fixture(scope="module")

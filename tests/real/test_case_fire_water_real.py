@@ -9,7 +9,6 @@ import pytest
 from case_cells import Played, play
 
 from gsan_lib import bank
-from gsan_lib.bank.building import build
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
@@ -17,13 +16,10 @@ FILES = {"gwangsan": "gwangju/firewater_광산구.json", "dongdaemun": "dongdaem
 
 
 @pytest.fixture(scope="module")
-def real_bank(inbox, tmp_path_factory: pytest.TempPathFactory) -> str:
+def real_bank(inbox, banked, tmp_path_factory: pytest.TempPathFactory) -> str:
     place = tmp_path_factory.mktemp("real_bank")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GSAN_BANK", str(place))
-        patch.setenv("GSAN_INBOX", str(inbox))
-        for municipality in FILES:
-            build(municipality, ["dong_boundaries", "population_age", "hydrants", "fires", "pharmacies"])
+    for municipality in FILES:
+        banked(municipality, ["dong_boundaries", "population_age", "hydrants", "fires", "pharmacies"], place)
     return str(place)
 
 

@@ -11,19 +11,15 @@ from case_cells import Played, play
 from scipy.spatial import cKDTree
 
 from gsan_lib import bank
-from gsan_lib.bank.building import build
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def report(inbox, tmp_path_factory: pytest.TempPathFactory) -> Played:
-    place = tmp_path_factory.mktemp("real_bank")
+def report(inbox, banked, tmp_path_factory: pytest.TempPathFactory) -> Played:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GSAN_BANK", str(place))
-        patch.setenv("GSAN_INBOX", str(inbox))
-        build("dongdaemun", ["dong_boundaries", "population_age", "libraries", "school_zones", "pharmacies"])
-        played = play("library_siting", place / "edition", patch, municipality="dongdaemun", spread="even")
+        patch.setenv("GSAN_BANK", banked("dongdaemun", ["dong_boundaries", "population_age", "libraries", "school_zones", "pharmacies"]))
+        played = play("library_siting", tmp_path_factory.mktemp("library") / "edition", patch, municipality="dongdaemun", spread="even")
         dongs = bank.load("dongdaemun/dong_boundaries")
     dongs[["dong_code", "dong_name", "geometry"]].to_parquet(played.folder / "outlines.parquet")
     return played

@@ -9,19 +9,13 @@ from case_cells import Played, play
 
 from gsan_lib import bank
 from gsan_lib.analysis import twins
-from gsan_lib.bank.building import build
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def real_bank(inbox, tmp_path_factory: pytest.TempPathFactory) -> str:
-    place = tmp_path_factory.mktemp("real_bank")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GSAN_BANK", str(place))
-        patch.setenv("GSAN_INBOX", str(inbox))
-        build("gwangsan", ["dong_boundaries", "population_age", "parks", "hydrants"])
-    return str(place)
+def real_bank(inbox, banked) -> str:
+    return banked("gwangsan", ["dong_boundaries", "population_age", "parks", "hydrants"])
 
 
 @pytest.fixture

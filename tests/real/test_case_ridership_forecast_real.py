@@ -8,7 +8,6 @@ import pytest
 from case_cells import Played, play
 
 from gsan_lib.analysis import forecast
-from gsan_lib.bank.building import build
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
@@ -27,12 +26,10 @@ def raw(inbox) -> pd.Series:
 
 
 @pytest.fixture(scope="module")
-def told(inbox, tmp_path_factory: pytest.TempPathFactory) -> tuple[Played, forecast.Forecast]:
+def told(inbox, banked, tmp_path_factory: pytest.TempPathFactory) -> tuple[Played, forecast.Forecast]:
     place = tmp_path_factory.mktemp("ridership_real")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GSAN_BANK", str(place / "bank"))
-        patch.setenv("GSAN_INBOX", str(inbox))
-        build("dongdaemun", ["subway_ridership"])
+        patch.setenv("GSAN_BANK", banked("dongdaemun", ["subway_ridership"]))
         computed, whole = [], forecast.forecast
         patch.setattr(forecast, "forecast", lambda *given, **how: computed.append(whole(*given, **how)) or computed[-1])
 

@@ -12,8 +12,6 @@ from case_cells import Played, play
 from scipy.optimize import brentq
 from scipy.stats import poisson
 
-from gsan_lib.bank.building import build
-
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 PLACES = {  # zones of the two editions as published by the municipality; fatal accidents of all ages, those with a pedestrian
@@ -24,15 +22,13 @@ PLACES = {  # zones of the two editions as published by the municipality; fatal 
 
 
 @pytest.fixture(scope="module")
-def report(inbox, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Played]:
+def report(inbox, banked, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Played]:
     place, done = tmp_path_factory.mktemp("real_bank"), {}
 
     def run(municipality: str) -> Played:
         if municipality not in done:
             with pytest.MonkeyPatch.context() as patch:
-                patch.setenv("GSAN_BANK", str(place / "bank"))
-                patch.setenv("GSAN_INBOX", str(inbox))
-                build(municipality, ["dong_boundaries", "school_zones", "accidents"])
+                patch.setenv("GSAN_BANK", banked(municipality, ["dong_boundaries", "school_zones", "accidents"]))
                 done[municipality] = play("school_zones", place / municipality, patch, municipality=municipality)
         return done[municipality]
 

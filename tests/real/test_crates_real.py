@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from offline_validator import OfflineValidator
 
-from gsan_lib.bank.building import build
 from gsan_lib.reports import crates, runs
 from gsan_lib.reports.cases import case
 
@@ -17,7 +17,7 @@ MADE = {"sample": "park_access", "gwangsan": "school_zones"}
 
 
 @pytest.fixture(scope="module")
-def made(inbox: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def made(inbox: Path, banked: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """One edition of each, from a bank with what it needs."""
     home = tmp_path_factory.mktemp("crates_real")
     folders = {}
@@ -25,7 +25,7 @@ def made(inbox: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pat
         for variable, value in {"GSAN_BANK": home / "bank", "GSAN_REPORTS": home / "reports", "GSAN_INBOX": inbox}.items():
             patch.setenv(variable, str(value))
         for municipality, name in MADE.items():
-            build(municipality, [need.dataset for need in case(name).needs if not need.optional])
+            banked(municipality, [need.dataset for need in case(name).needs if not need.optional], home / "bank")
             (outcome,) = runs.run(municipality, [name]).outcomes
             assert outcome.folder, outcome.reason
             assert outcome.status == "done", outcome.reason

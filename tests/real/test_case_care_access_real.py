@@ -1,0 +1,83 @@
+"""The pediatric case on the real files of Hwaseong: hours that are given and hours that are not, and the site that reaches most children."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from case_cells import Played, play
+
+from gsan_lib import bank
+from gsan_lib.bank.building import build
+from gsan_lib.reports import cases, needs
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture(scope="module")
+def real_bank(inbox, tmp_path_factory: pytest.TempPathFactory):
+    place = tmp_path_factory.mktemp("real_bank")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GSAN_BANK", str(place))
+        patch.setenv("GSAN_INBOX", str(inbox))
+        build("hwaseong", ["dong_boundaries", "population_age", "clinics", "pharmacies", "school_zones"])
+        build("dongdaemun", ["dong_boundaries", "population_age", "clinics", "pharmacies", "school_zones"])
+        yield place
+
+
+@pytest.fixture(scope="module")
+def report(real_bank, tmp_path_factory: pytest.TempPathFactory) -> Played:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GSAN_BANK", str(real_bank))
+        return play("care_access", tmp_path_factory.mktemp("run") / "edition", patch, municipality="hwaseong", spread="even")
+
+
+def test_known_and_unknown_hours_are_those_of_the_file(report, inbox):
+    listed = json.loads((Path(inbox) / "facilities" / "hwaseong" / "clinics-cache.json").read_text(encoding="utf-8"))
+    rows = next(value for value in listed.values() if isinstance(value, list) and len(value) == 124) if isinstance(listed, dict) else listed
+    silent = sum(not (row.get("hours") or {}) for row in rows)
+    assert silent == 87
+    assert report.number("unknown") == 87
+    table = report.table("hours").set_index("what")
+    assert (table[["open", "closed", "unknown"]].sum(axis=1) == 124).all()
+    assert table.loc["평일마다 23시까지", "open"] == 1, "베스트아이들병원"
+    assert table.loc["공휴일 낮 12시", "unknown"] == 124, "no clinic gives holidays: unknown is not closed"
+
+
+def test_the_site_that_reaches_most_children_is_found_again_by_trying_each(report, real_bank, monkeypatch):
+    # a second way, without grid and solver: children even over each dong, circles cut with the dongs
+    monkeypatch.setenv("GSAN_BANK", str(real_bank))
+    dongs, people, clinics = (bank.load(f"hwaseong/{name}") for name in ("dong_boundaries", "population_age", "clinics"))
+    children = people[(people["sex"] == "all") & (people["age_from"] < 15)].groupby("dong_code")["population"].sum()
+    assert children.sum() == people[(people["sex"] == "all") & (people["age_to"] <= 14)]["population"].sum()
+    dongs = dongs.set_index("dong_code")
+    per_m2 = children.reindex(dongs.index) / dongs.area
+    kids = clinics[clinics["name"].str.contains("소아|아동|아이|어린이|키즈", regex=True)]
+    open_late = clinics[clinics["name"] == "베스트아이들병원"].geometry.iloc[0].buffer(8000 / 1.3, quad_segs=64)
+    gains = {row.name: float((dongs.intersection(row.geometry.buffer(8000 / 1.3, quad_segs=64).difference(open_late)).area * per_m2).sum()) for _, row in kids.set_index("name", drop=False).iterrows()}
+    best = max(gains, key=gains.get)
+    sites = report.table("sites")
+    assert sites.loc[0, "name"] == best
+    assert sites.loc[0, "gained"] == pytest.approx(gains[best], rel=0.01)
+    assert report.number("gained") == pytest.approx(gains[best], rel=0.01)
+
+
+def test_supply_per_child_is_kept_by_the_catchments(report):
+    # each clinic is divided among those who reach it, so what all children hold together is the number of clinics
+    measures = report.table("measures")
+    total = report.table("by_dong")["children"].sum()
+    held = measures["mean"] * total / 1000
+    named, everyone = (measures["supply"] == kind for kind in ("이름에 소아 진료를 건 곳", "목록의 모든 병의원"))
+    assert np.allclose(held[named], held[named].iloc[0], rtol=1e-6)
+    assert held[everyone].iloc[0] == pytest.approx(124, rel=1e-6)
+    assert (measures["gini"].between(0, 1)).all()
+
+
+def test_clinics_without_name_and_department_are_refused_with_the_fields(real_bank, monkeypatch):
+    monkeypatch.setenv("GSAN_BANK", str(real_bank))
+    case = cases.case("care_access")
+    assert needs.lacking("hwaseong", case) == []
+    assert {(one.dataset, one.field) for one in needs.lacking("dongdaemun", case)} == {("clinics", "name"), ("clinics", "departments")}
+    assert "clinics" in {one.dataset for one in needs.lacking("gwangsan", case)}
