@@ -11,8 +11,8 @@ import pytest
 from libpysal.graph import Graph
 from shapely.geometry import Point, box
 
+from gsan_lib.analysis import bivariate, hotspots, joincounts, rates
 from gsan_lib.analysis import density as density_module
-from gsan_lib.analysis import hotspots, rates
 from gsan_lib.errors import CrsError, DataError, UsageError
 
 example = libpysal.examples.get_path
@@ -73,7 +73,112 @@ def test_getis_ord_g_of_the_six_points_is_the_published_one():
     assert found.value == pytest.approx(0.55709779, abs=5e-9)
 
 
+def test_bivariate_morans_i_of_sids_is_the_published_one_and_has_a_direction():
+    weights = from_gal("sids2.gal")
+    table = gpd.read_file(example("sids2.dbf"), ignore_geometry=True)
+    rates_of = {name: keyed(table[name], weights).rename(name) for name in ("SIDR74", "SIDR79", "NWR79")}
+
+    def value(x, y):
+        return bivariate.bivariate_moran(rates_of[x], rates_of[y], weights, permutations=99)
+
+    # esda's own tests and documentation; the pairs of Moran_BV_matrix stand with y first
+    assert value("SIDR74", "SIDR79").value == pytest.approx(0.19362610652874668, abs=1e-12)
+    assert value("NWR79", "SIDR74").value == pytest.approx(0.37701382542927858, abs=1e-12)
+    assert round(value("SIDR79", "SIDR74").value, 3) == 0.156
+    assert value("SIDR79", "SIDR74").correlation == pytest.approx(table["SIDR79"].corr(table["SIDR74"]))
+    assert "`SIDR79` with `SIDR74` around it" in value("SIDR79", "SIDR74").sentence()
+
+
+def test_local_bivariate_morans_of_sids_are_the_published_ones():
+    weights = from_gal("sids2.gal")
+    table = gpd.read_file(example("sids2.dbf"), ignore_geometry=True)
+    here, around = keyed(table["SIDR79"], weights), keyed(table["SIDR74"], weights)
+    found = bivariate.local_bivariate_moran(here, around, weights, permutations=199, level=1.0).table
+    assert found["statistic"].iloc[0] == pytest.approx(1.4649221250620736, rel=1e-12)
+    quadrants = {1: "high-high", 2: "low-high", 3: "low-low", 4: "high-low"}
+    assert found["kind"].head(10).tolist() == [quadrants[q] for q in (3, 4, 3, 4, 2, 1, 4, 4, 2, 4)]
+    assert (found["other"] == around).all()
+
+
+LATTICE = pd.Series([False] * 8 + [True] * 8)  # 4 x 4, the published example of esda and PySAL
+
+
+def lattice(transform="b"):
+    return hotspots.weights(board(4), "rook", transform=transform)
+
+
+def test_join_counts_of_the_lattice_are_the_published_ones():
+    found = joincounts.join_counts(LATTICE, lattice())
+    assert found.table["count"].to_dict() == {"bb": 10, "ww": 10, "bw": 4}
+    # 999 permutations of esda have the means 5.547 and 12.812; the expectations are 24 * 8 * 7 / (16 * 15) and 24 * 2 * 64 / 240
+    assert found.table.loc["bb", "expected"] == pytest.approx(5.6)
+    assert found.table.loc["bw", "expected"] == pytest.approx(12.8)
+    # one-sided 0.003 from 999 permutations, so about twice that here
+    assert found.table.loc["bb", "p"] < 0.012
+
+
+def test_local_join_counts_of_the_lattice_are_the_published_ones():
+    found = joincounts.local_join_counts(LATTICE, lattice()).table
+    assert found["statistic"].tolist() == [0, 0, 0, 0, 0, 0, 0, 0, 2, 3, 3, 2, 2, 3, 3, 2]
+    assert found["p"].isna().tolist() == [True] * 8 + [False] * 8
+
+
+def test_empirical_bayes_rates_of_sids_are_the_published_ones():
+    table = gpd.read_file(example("sids2.dbf"), ignore_geometry=True)
+    found = rates.empirical_bayes(table["SID74"], table["BIR74"])["smoothed"]
+    np.testing.assert_allclose(
+        found.head(), [0.0016973, 0.0017054, 0.0017731, 0.0020129, 0.0035349], atol=5e-8
+    )  # esda's tests (Marshall 1991)
+
+
+def test_local_empirical_bayes_rates_of_st_louis_are_the_published_ones():
+    weights = from_gal("stl.gal")
+    table = pd.read_csv(example("stl_hom.csv"))
+    found = rates.local_empirical_bayes(keyed(table["HC7984"], weights), keyed(table["PO7984"], weights), weights)["smoothed"]
+    published = [
+        4.01485749e-05, 3.62437513e-05, 4.93034844e-05, 5.09387329e-05, 3.72735210e-05,
+        3.69333797e-05, 5.40245456e-05, 2.99806055e-05, 3.73034109e-05, 3.47270722e-05,
+    ]  # fmt: skip
+    np.testing.assert_allclose(found.head(10), published, rtol=1e-6)  # esda's documentation and tests
+
+
 # worked by hand, second implementations
+
+
+def test_join_counts_and_their_p_values_are_those_of_esda(columbus):
+    weights = hotspots.weights(columbus, transform="b")
+    has = columbus["CRIME"] > columbus["CRIME"].median()
+    with hotspots.seeded(5):
+        theirs = esda.Join_Counts(has.astype(int).to_numpy(), weights.ready(), permutations=999)
+    ours = joincounts.join_counts(has, weights)
+    assert ours.table["count"].tolist() == [theirs.bb, theirs.ww, theirs.bw]
+    assert ours.table["expected"].tolist() == pytest.approx(
+        [theirs.sim_bb.mean(), theirs.J - theirs.sim_bb.mean() - theirs.sim_bw.mean(), theirs.sim_bw.mean()], rel=0.03
+    )
+    assert ours.table.loc["bb", "p"] == pytest.approx(2 * theirs.p_sim_bb, abs=0.004)
+
+
+def test_exact_local_join_counts_are_what_esda_simulates(columbus):
+    weights = hotspots.weights(columbus, transform="b")
+    has = columbus["CRIME"] > 40
+    ours = joincounts.local_join_counts(has, weights).table
+    theirs = esda.Join_Counts_Local(connectivity=weights.ready(), permutations=4999, seed=3).fit(
+        has.astype(int).to_numpy(), permutations=4999
+    )
+    tested = ours["p"].notna().to_numpy() & np.isfinite(theirs.p_sim)
+    assert tested.sum() > 10
+    np.testing.assert_array_equal(ours["statistic"].to_numpy(), theirs.LJC)
+    # esda takes the smaller tail, the exact p is that of as many or more: equal where that is below a half
+    upper = tested & (ours["p"] < 0.4).to_numpy()
+    np.testing.assert_allclose(ours["p"].to_numpy()[upper], theirs.p_sim[upper], atol=0.035)
+
+
+def test_a_bivariate_moran_of_a_value_with_itself_is_the_univariate_one(columbus):
+    weights = hotspots.weights(columbus)
+    crime = columbus["CRIME"]
+    both = bivariate.bivariate_moran(crime, crime, weights, permutations=99)
+    assert both.value == pytest.approx(hotspots.moran(crime, weights, permutations=99).value, abs=1e-12)
+    assert both.correlation == pytest.approx(1)
 
 
 def test_gi_star_is_the_z_score_of_ord_and_getis(columbus):
@@ -119,6 +224,38 @@ def test_a_false_discovery_is_rare_where_there_is_no_pattern():
 # properties
 
 
+def test_join_counts_of_both_sorts_and_mixed_are_all_joins(columbus):
+    weights = hotspots.weights(columbus, transform="b")
+    made = np.random.default_rng(9)
+    for share in (0.1, 0.5, 0.8):
+        has = pd.Series(made.random(len(columbus)) < share, index=columbus.index)
+        table = joincounts.join_counts(has, weights, permutations=19).table
+        other = joincounts.join_counts(~has, weights, permutations=19).table
+        assert table["count"].sum() == weights.graph.cardinalities.sum() / 2
+        assert table["expected"].sum() == pytest.approx(table["count"].sum())
+        assert table["count"].tolist() == other["count"][["ww", "bb", "bw"]].tolist()
+
+
+def test_islands_join_nothing_and_are_told():
+    cells = pd.concat([board(5), gpd.GeoSeries([box(90, 90, 91, 91)], index=[99], crs="EPSG:5179")])
+    weights = hotspots.weights(cells, transform="b")
+    has = pd.Series(np.arange(26) % 3 == 0, index=cells.index)
+    assert joincounts.join_counts(has, weights, permutations=9).islands == (99,)
+    assert "1 areas have no neighbour" in joincounts.join_counts(has, weights, permutations=9).sentence()
+    assert joincounts.local_join_counts(has, weights).table.loc[99, "kind"] == "no neighbour"
+    found = bivariate.local_bivariate_moran(has.astype(float), has.astype(float), weights, permutations=99)
+    assert found.table.loc[99, "kind"] == "no neighbour"
+
+
+def test_what_is_no_yes_or_no_and_one_sided_neighbours_are_refused(columbus):
+    with pytest.raises(DataError, match="neither yes nor no"):
+        joincounts.join_counts(columbus["CRIME"], hotspots.weights(columbus, transform="b"))
+    with pytest.raises(DataError, match="no pattern to find"):
+        joincounts.join_counts(columbus["CRIME"] > -1, hotspots.weights(columbus, transform="b"))
+    with pytest.raises(UsageError, match="on one side only"):
+        joincounts.join_counts(columbus["CRIME"] > 30, hotspots.weights(columbus, "knn", k=3, transform="b"))
+
+
 def test_the_same_seed_gives_the_same_p_values_and_leaves_numpys_state_alone(columbus):
     weights = hotspots.weights(columbus)
     np.random.seed(1)
@@ -156,8 +293,8 @@ def test_an_island_is_named_and_not_tested():
 def test_a_two_sided_p_is_counted_by_hand():
     simulated = np.array([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0], [4.0, 1.0]])
     # 3.5: one of four above, so 2 (1 + 1) / 5; 5: three of four tie, all four at or below, so the smaller tail is 3
-    np.testing.assert_allclose(hotspots._two_sided(simulated, np.array([3.5, 5.0])), [0.8, 1.0])
-    assert hotspots._two_sided(simulated[:, 0], 9.0) == pytest.approx(2 / 5)
+    np.testing.assert_allclose(hotspots.two_sided(simulated, np.array([3.5, 5.0])), [0.8, 1.0])
+    assert hotspots.two_sided(simulated[:, 0], 9.0) == pytest.approx(2 / 5)
 
 
 def test_more_simulations_than_memory_holds_are_refused(columbus):
@@ -318,6 +455,21 @@ def test_density_of_one_central_event_is_the_quartic_kernel():
     at_centre = 3 / (np.pi * 0.8**2)  # events per km2 at distance 0
     assert found.values.max() == pytest.approx(at_centre)
     assert found.mass == pytest.approx(1, abs=0.005)  # the sum over 100 m cells approximates the integral
+
+
+def test_the_even_edge_is_level_up_to_the_outline_where_the_plain_kernel_falls_off():
+    cells = grid()
+    outline = Point(1500, 1500).buffer(1400)
+    clipped = cells.intersection(outline)
+    clipped = clipped[clipped.area > 0]
+    everywhere = gpd.GeoSeries(gpd.points_from_xy(*np.mgrid[25:3000:50, 25:3000:50].reshape(2, -1)), crs="EPSG:5179")  # 400 events per km2
+    even = density_module.density(everywhere, clipped, 450, edge="even")
+    plain = density_module.density(everywhere[everywhere.within(outline)], clipped, 450, edge="lost")
+    rim = clipped.centroid.distance(Point(1500, 1500)) > 1200
+    assert even.values[rim].between(380, 420).mean() > 0.97
+    assert even.values[~rim].between(395, 405).all()
+    assert plain.values[rim].median() < 330
+    assert even.events == int(everywhere.intersects(clipped.union_all()).sum())
 
 
 def test_density_refuses_degrees_and_a_bandwidth_below_a_cell():

@@ -31,9 +31,9 @@ class Density:
     values: pd.Series  # events per km2, index of the cells
     kernel: str  # "quartic"
     bandwidth_m: float  # radius beyond which an event has no weight, metres
-    edge: str  # "kept": mass conserved inside; "lost": mass may leave
+    edge: str  # "kept": mass conserved inside; "even": level where events are; "lost": mass may leave
     events: int  # inside the cells
-    outside: int  # events outside the cells: left out with "kept", counted as far as they reach with "lost"
+    outside: int  # events outside the cells: counted as far as they reach with "lost", else left out
     mass: float  # integral of the density over the cells, in events
 
     def sentence(self) -> str:
@@ -49,21 +49,23 @@ def density(
     cells: gpd.GeoSeries | gpd.GeoDataFrame,  # grid of the study area, polygons, same CRS, unique index
     bandwidth_m: float,  # metres, at least the side of a cell
     *,
-    edge: str = "kept",  # "kept" or "lost"
+    edge: str = "kept",  # "kept", "even" or "lost"
 ) -> Density:
     """Kernel density of points on cells. Raises CrsError for degrees or differing CRS, DataError for empty or missing points, UsageError for a bandwidth below a cell."""
     points, shapes = _checked_points(events, cells, bandwidth_m, edge)
     inside = np.zeros(len(points), dtype=bool)
     inside[shapes.sindex.query(points.to_numpy(), predicate="intersects")[0]] = True
-    used = points[inside] if edge == "kept" else points
-    share = _kernel(shapely.get_coordinates(used.to_numpy()), shapely.get_coordinates(shapes.centroid.to_numpy()), bandwidth_m)
+    used = points if edge == "lost" else points[inside]
+    centres = shapely.get_coordinates(shapes.centroid.to_numpy())
+    share = _kernel(shapely.get_coordinates(used.to_numpy()), centres, bandwidth_m)
     areas = shapes.area.to_numpy()
     if edge == "kept":
-        reached = share @ areas
-        share = csr_array(share / reached[:, None])
-    else:
+        share = csr_array(share / (share @ areas)[:, None])
+    elif edge == "lost":
         share = share * (3 / (np.pi * bandwidth_m**2))  # the quartic kernel's own integral
     per_m2 = np.asarray(share.sum(axis=0)).ravel()
+    if edge == "even":
+        per_m2 = per_m2 / (_kernel(centres, centres, bandwidth_m) @ areas)
     values = pd.Series(per_m2 * M2_PER_KM2, index=shapes.index, name="events_per_km2")
     return Density(values, "quartic", bandwidth_m, edge, int(inside.sum()), int((~inside).sum()), float(per_m2 @ areas))
 
@@ -78,8 +80,8 @@ def _checked_points(events, cells, bandwidth_m: float, edge: str) -> tuple[gpd.G
     points, shapes = events.geometry, cells.geometry
     if shapes.crs is None or not shapes.crs.is_projected or points.crs != shapes.crs:
         raise CrsError(f"`events` is in {points.crs}, `cells` in {shapes.crs}; both need the same metric CRS. Use `.to_crs(geo.WORK_CRS)`.")
-    if edge not in ("kept", "lost"):
-        raise UsageError(f"`edge`={edge!r}; use 'kept' or 'lost'.")
+    if edge not in ("kept", "even", "lost"):
+        raise UsageError(f"`edge`={edge!r}; use 'kept', 'even' or 'lost'.")
     if not len(points) or (bad := int((points.isna() | points.is_empty).sum())):
         raise DataError(f"{len(points)} events, {bad if len(points) else 0} of them without a place; leave out and count those first.")
     side = float(np.sqrt(shapes.area.max()))

@@ -7,154 +7,38 @@ Docs: https://github.com/gsan/gsan/analysis/hotspots.html.md"""
 # %% ../../notebooks/lib/analysis/hotspots.ipynb #42249afa
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import esda
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-from libpysal.graph import Graph
-from scipy.stats import false_discovery_control
 
-from ..errors import CrsError, DataError, UsageError, some
+from . import patterns
+from gsan_lib.analysis.patterns import (
+    LEAST_AREAS,
+    SEED,
+    TRANSFORMS,
+    GlobalPattern,
+    LocalPattern,
+    Weights,
+    checked,
+    corrected,
+    not_negative,
+    seeded,
+    two_sided,
+)
+from ..errors import DataError, UsageError
 
-SEED = 20240101  # every permutation starts here, so that two runs give the same p-values
-MOST_SIMULATED = 100_000_000  # simulated local values held at once, 0.8 GB
-LEAST_AREAS = 5  # 4 areas have 24 orders, so no two-sided permutation test of them can fall below 2 / 24 = 0.083
+weights = patterns.weights  # who is whose neighbour: `hotspots.weights(areas, "queen")`
 
 # %% auto #0
-__all__ = ['SEED', 'MOST_SIMULATED', 'LEAST_AREAS', 'TRANSFORMS', 'Weights', 'weights', 'GlobalPattern', 'moran', 'geary',
-           'getis_ord', 'LocalPattern', 'local_moran', 'gi_star', 'Power', 'power']
-
-# %% ../../notebooks/lib/analysis/hotspots.ipynb #0dcef06e
-@dataclass(frozen=True)
-class Weights:
-    """Who is whose neighbour, under a name that every result repeats."""
-
-    name: str  # e.g. "queen contiguity, row-standardized"
-    graph: Graph  # not yet transformed; its ids are the index of the values
-    transform: str = "r"  # "r" row-standardized, "b" binary
-
-    @property
-    def islands(self) -> tuple:
-        """The ids of areas without any neighbour: they have no local statistic."""
-        return tuple(self.graph.isolates)
-
-    def ready(self) -> Graph:
-        """The graph with its transformation applied."""
-        return self.graph.transform(self.transform)
-
-# %% ../../notebooks/lib/analysis/hotspots.ipynb #9188cddf
-TRANSFORMS = {"r": "row-standardized", "b": "binary"}
-
-
-def weights(
-    areas: gpd.GeoSeries | gpd.GeoDataFrame,  # polygons or points, projected CRS in metres, unique index
-    kind: str = "queen",  # "queen", "rook" (polygons), "knn" or "distance" (centroids)
-    *,
-    k: int | None = None,  # neighbours of each, for "knn"
-    threshold_m: float | None = None,  # metres between centroids, for "distance"
-    transform: str = "r",  # "r" row-standardized, "b" binary
-) -> Weights:
-    """Neighbours by shared corner, shared edge, number or distance. Raises CrsError without a metric CRS, UsageError for a wrong kind."""
-    shapes = areas.geometry
-    if shapes.crs is None or not shapes.crs.is_projected:
-        raise CrsError(f"`areas` is in {shapes.crs}; neighbours need a metric CRS. Use `areas.to_crs(geo.WORK_CRS)`.")
-    if not shapes.index.is_unique:
-        raise DataError(
-            f"`areas` has {int(shapes.index.duplicated().sum())} repeated keys; each area needs its own. Dissolve or drop them first."
-        )
-    if transform not in TRANSFORMS:
-        raise UsageError(f"`transform` must be one of {', '.join(TRANSFORMS)}; {transform!r} came.")
-    name, graph = _neighbours(shapes, kind, k, threshold_m)
-    return Weights(f"{name}, {TRANSFORMS[transform]}", graph, transform)
-
-# %% ../../notebooks/lib/analysis/hotspots.ipynb #37d10e8e
-def _neighbours(shapes: gpd.GeoSeries, kind: str, k: int | None, threshold_m: float | None) -> tuple[str, Graph]:
-    if kind in ("queen", "rook"):
-        return f"{kind} contiguity", Graph.build_contiguity(shapes, rook=kind == "rook")
-    centroids = shapes.centroid
-    if kind == "knn" and k:
-        return f"{k} nearest centroids", Graph.build_knn(centroids, k=k)
-    if kind == "distance" and threshold_m:
-        return f"centroids within {threshold_m:g} m", Graph.build_distance_band(centroids, threshold=threshold_m)
-    raise UsageError(
-        f"`kind`={kind!r}, `k`={k}, `threshold_m`={threshold_m}: use 'queen', 'rook', 'knn' with `k` or 'distance' with `threshold_m`."
-    )
-
-# %% ../../notebooks/lib/analysis/hotspots.ipynb #f472696e
-def _checked(values: pd.Series, weights: Weights, kept: int = 1) -> np.ndarray:
-    problems = []
-    if not values.index.equals(weights.graph.unique_ids):
-        problems.append(
-            f"`values` and the weights have different keys ({len(values)} and {weights.graph.n}); use `values.reindex(areas.index)`"
-        )
-    if len(missing := values.index[values.isna()]):
-        problems.append(
-            f"{len(missing)} of {len(values)} values are missing ({some(missing)}); leave those areas out of areas and values alike"
-        )
-    if len(values) < LEAST_AREAS:
-        problems.append(f"{len(values)} areas; at least {LEAST_AREAS} are needed, use points or a grid")
-    if len(values) * kept > MOST_SIMULATED:
-        problems.append(
-            f"{len(values)} areas x {kept} permutations do not fit in memory; use at most {MOST_SIMULATED // len(values)} permutations"
-        )
-    if not problems and values.nunique() == 1:
-        problems.append(f"all {len(values)} values are {values.iloc[0]}; there is no pattern to find")
-    if problems:
-        raise DataError("; ".join(problems) + ".", problems)
-    return values.to_numpy(dtype=float)
-
-# %% ../../notebooks/lib/analysis/hotspots.ipynb #746025ca
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    # esda draws from NumPy's global state: set it, and give it back as it was
-    state = np.random.get_state()
-    np.random.seed(seed)
-    try:
-        with warnings.catch_warnings(), np.errstate(invalid="ignore"):  # an island has no spread: 0 / 0, masked later
-            # esda announces that its own p-values will change sides; they are not used here, `_two_sided` counts the simulations
-            warnings.filterwarnings("ignore", message="The alternative hypothesis", category=DeprecationWarning)
-            yield
-    finally:
-        np.random.set_state(state)
-
-
-def _two_sided(simulated: np.ndarray, value: np.ndarray | float) -> np.ndarray:
-    # the smaller tail twice, the observed value counted in (Davison and Hinkley 1997); simulations along the first axis
-    above, below = (simulated >= value).sum(axis=0), (simulated <= value).sum(axis=0)
-    return np.minimum(1.0, 2 * (np.minimum(above, below) + 1) / (len(simulated) + 1))
-
-# %% ../../notebooks/lib/analysis/hotspots.ipynb #6f08e582
-@dataclass(frozen=True)
-class GlobalPattern:
-    """One number for the whole map, with what it was measured by."""
-
-    measure: str  # "Moran's I", "Geary's C", "Getis-Ord G"
-    value: float
-    expected: float  # without any spatial pattern
-    p: float  # two-sided, from permutations
-    weights: str  # the name of the weights
-    islands: tuple  # areas without a neighbour
-    areas: int
-    permutations: int
-    seed: int
-
-    def sentence(self) -> str:
-        """The result as one sentence."""
-        islands = f"; {len(self.islands)} areas have no neighbour" if self.islands else ""
-        return (
-            f"{self.measure} = {self.value:.3f} (expected {self.expected:.3f}, two-sided p = {self.p:.4f} from {self.permutations} "
-            f"permutations; {self.areas} areas, {self.weights}{islands})."
-        )
+__all__ = ['weights', 'moran', 'geary', 'getis_ord', 'local_moran', 'gi_star', 'Power', 'power']
 
 # %% ../../notebooks/lib/analysis/hotspots.ipynb #2ab0b91f
 def _global(measure: str, values: pd.Series, weights: Weights, permutations: int, seed: int) -> GlobalPattern:
-    array, graph = _checked(values, weights), weights.ready()
-    with _seeded(seed):
+    array, graph = checked(values, weights), weights.ready()
+    with seeded(seed):
         if measure == "Moran's I":
             found = esda.Moran(array, graph, transformation=weights.transform, permutations=permutations)
             value, expected = found.I, found.EI
@@ -164,7 +48,7 @@ def _global(measure: str, values: pd.Series, weights: Weights, permutations: int
         else:
             found = esda.G(array, graph, permutations=permutations)
             value, expected = found.G, found.EG
-    p = float(_two_sided(np.ravel(found.sim), value))
+    p = float(two_sided(np.ravel(found.sim), value))
     return GlobalPattern(measure, float(value), float(expected), p, weights.name, weights.islands, len(array), permutations, seed)
 
 # %% ../../notebooks/lib/analysis/hotspots.ipynb #06e6fcfb
@@ -188,68 +72,8 @@ def getis_ord(values: pd.Series, weights: Weights, *, permutations: int = 9999, 
     """Getis-Ord G (Getis and Ord 1992): above its expectation where high values gather; needs binary weights and values >= 0."""
     if weights.transform != "b":
         raise UsageError(f"Getis-Ord G needs binary weights; `{weights.name}` came. Use `weights(..., transform='b')`.")
-    _not_negative(values)
+    not_negative(values)
     return _global("Getis-Ord G", values, weights, permutations, seed)
-
-# %% ../../notebooks/lib/analysis/hotspots.ipynb #cf8ffd0f
-def _not_negative(values: pd.Series) -> None:
-    if len(negative := values.index[values < 0]):
-        raise DataError(
-            f"{len(negative)} of {len(values)} values are negative ({some(negative)}); the Getis-Ord statistics need values >= 0."
-        )
-
-# %% ../../notebooks/lib/analysis/hotspots.ipynb #69452f33
-@dataclass(frozen=True)
-class LocalPattern:
-    """A statistic, its corrected significance and a kind for every area."""
-
-    measure: str  # "local Moran" or "Gi*"
-    table: pd.DataFrame  # index = areas; value, statistic, p (two-sided), q (Benjamini-Hochberg), kind
-    weights: str  # the name of the weights
-    islands: tuple  # areas without a neighbour: kind "no neighbour", not tested
-    level: float  # false-discovery rate that `kind` keeps to
-    permutations: int
-    seed: int
-
-    def counts(self) -> pd.Series:
-        """How many areas of each kind there are."""
-        return self.table["kind"].value_counts()
-
-    def sentence(self) -> str:
-        """The result as one sentence, naming weights, correction and what could not have been found."""
-        tested = int(self.table["p"].notna().sum())
-        found = int((self.table["q"] <= self.level).sum())
-        raw = int((self.table["p"] <= self.level).sum())
-        least = 2 / (self.permutations + 1)
-        blind = (
-            ""
-            if least * tested <= self.level
-            else f" With {self.permutations} permutations a single area could not have passed; raise `permutations`."
-        )
-        return (
-            f"{found} of {tested} areas by {self.measure} at a false-discovery rate of {self.level:g} (Benjamini-Hochberg; {raw} before the correction), "
-            f"{self.weights}, {self.permutations} permutations.{blind}"
-        )
-
-# %% ../../notebooks/lib/analysis/hotspots.ipynb #65348bca
-def _local(
-    measure: str,
-    values: pd.Series,
-    statistic: np.ndarray,
-    p: np.ndarray,
-    kinds: np.ndarray,
-    weights: Weights,
-    level: float,
-    permutations: int,
-    seed: int,
-) -> LocalPattern:
-    table = pd.DataFrame({"value": values, "statistic": statistic, "p": p}, index=values.index)
-    alone = table.index.isin(weights.islands)
-    table.loc[alone, ["statistic", "p"]] = np.nan
-    table["q"] = np.nan
-    table.loc[~alone, "q"] = false_discovery_control(table.loc[~alone, "p"], method="bh")
-    table["kind"] = np.where(alone, "no neighbour", np.where(table["q"] <= level, kinds, "not significant"))
-    return LocalPattern(measure, table, weights.name, weights.islands, level, permutations, seed)
 
 # %% ../../notebooks/lib/analysis/hotspots.ipynb #4bf0bc27
 def local_moran(
@@ -261,13 +85,13 @@ def local_moran(
     seed: int = SEED,
 ) -> LocalPattern:  # kinds: high-high, low-low, high-low, low-high, not significant, no neighbour
     """Local Moran (LISA; Anselin 1995): clusters of like values and areas unlike their neighbours. Raises DataError as `moran`."""
-    array = _checked(values, weights, permutations)
-    with _seeded(seed):
+    array = checked(values, weights, permutations)
+    with seeded(seed):
         found = esda.Moran_Local(
             array, weights.ready(), transformation=weights.transform, permutations=permutations, keep_simulations=True, n_jobs=1, seed=seed
         )
     kinds = np.array(["", "high-high", "low-high", "low-low", "high-low"])[found.q]
-    return _local("local Moran", values, found.Is, _two_sided(found.sim, found.Is), kinds, weights, level, permutations, seed)
+    return corrected("local Moran", values, found.Is, two_sided(found.sim, found.Is), kinds, weights, level, permutations, seed)
 
 # %% ../../notebooks/lib/analysis/hotspots.ipynb #3e39bb93
 def gi_star(
@@ -279,15 +103,15 @@ def gi_star(
     seed: int = SEED,
 ) -> LocalPattern:  # kinds: hot, cold, not significant, no neighbour; statistic: the z-score
     """Gi* (Ord and Getis 1995): areas that together with their neighbours hold more, or less, than their share; each area counts itself."""
-    _not_negative(values)
-    array = _checked(values, weights, permutations)
+    not_negative(values)
+    array = checked(values, weights, permutations)
     graph = weights.graph.transform("b").assign_self_weight(1.0).transform(weights.transform)
-    with _seeded(seed):
+    with seeded(seed):
         found = esda.G_Local(
             array, graph, transform=weights.transform, permutations=permutations, star=True, keep_simulations=True, n_jobs=1, seed=seed
         )
     kinds = np.where(found.Zs > 0, "hot", "cold")
-    return _local("Gi*", values, found.Zs, _two_sided(found.sim, found.Gs), kinds, weights, level, permutations, seed)
+    return corrected("Gi*", values, found.Zs, two_sided(found.sim, found.Gs), kinds, weights, level, permutations, seed)
 
 # %% ../../notebooks/lib/analysis/hotspots.ipynb #479d94bc
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import beta, binomtest, chi2
 
+from .patterns import Weights
 from ..errors import DataError, UsageError, some
 
 # %% auto #0
-__all__ = ['empirical_bayes', 'Interval', 'poisson_interval', 'rate_ratio']
+__all__ = ['empirical_bayes', 'local_empirical_bayes', 'Interval', 'poisson_interval', 'rate_ratio']
 
 # %% ../../notebooks/lib/analysis/rates.ipynb #855d8be9
 def empirical_bayes(
@@ -51,6 +52,31 @@ def _check_counts(events: pd.Series, population: pd.Series) -> None:
     ]
     if problems:
         raise DataError("; ".join(problems) + ".", problems)
+
+# %% ../../notebooks/lib/analysis/rates.ipynb #eb100001
+def local_empirical_bayes(
+    events: pd.Series,  # counts >= 0 by area
+    population: pd.Series,  # people at risk > 0, same index
+    weights: Weights,  # neighbours, of the same areas; every neighbour counts alike
+) -> pd.DataFrame:  # index of `events`; rate (raw), local (of the neighbourhood), smoothed, weight (share of its own rate, 0..1)
+    """Empirical-Bayes rates towards the rate of each neighbourhood (Marshall 1991). Raises DataError as `empirical_bayes`, or where the areas differ."""
+    _check_counts(events, population)
+    if not events.index.equals(weights.graph.unique_ids):
+        raise DataError(
+            f"`events` ({len(events)}) and `{weights.name}` ({weights.graph.n}) have different keys; make the weights from the same areas."
+        )
+    near = weights.graph.transform("b").assign_self_weight(1.0).transform("b").sparse.tocsr()
+    e, n = events.to_numpy(dtype=float), population.to_numpy(dtype=float)
+    around, people = near @ e, near @ n
+    local = around / people
+    squared = near @ (e * e / n) - 2 * local * around + local**2 * people  # sum of n_j (r_j - m_i)^2
+    between = np.maximum(squared / people - local / (people / np.asarray(near.sum(axis=1)).ravel()), 0.0)
+    chance = local / n
+    share = np.divide(between, between + chance, out=np.zeros(len(e)), where=between + chance > 0)
+    share[events.index.isin(weights.islands)] = 1.0
+    rate = e / n
+    table = {"rate": rate, "local": local, "smoothed": local + share * (rate - local), "weight": share}
+    return pd.DataFrame(table, index=events.index)
 
 # %% ../../notebooks/lib/analysis/rates.ipynb #5f960b3b
 class Interval(NamedTuple):
