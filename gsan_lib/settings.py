@@ -101,6 +101,7 @@ class Municipality:
     folder: Path
     simulated: bool = False  # True: every map and report says so
     margin_m: float = 3000.0  # how far over the border facilities are kept, metres
+    crs: str = "EPSG:5179"  # working CRS of its bank, metres; another one only for a place outside Korea
     languages: tuple[str, ...] = ("ko", "en")
     history: tuple[dict[str, Any], ...] = field(default=())  # changes of codes and borders: date, what, source
     tariff: dict[str, Any] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from gsan_lib import settings
 from gsan_lib.bank.register import Edition, parse, register, source
 from gsan_lib.errors import DataError, UsageError
 
-REAL = {"gwangsan": 12, "dongdaemun": 20, "hwaseong": 10}  # least numbers of datasets
+REAL = {"gwangsan": 12, "dongdaemun": 20, "hwaseong": 10, "baltimore": 1}  # least numbers of datasets
 
 
 def entry(**changes):

@@ -162,7 +162,9 @@ def build(
             if source.dataset not in FIRST and margin_m not in grounds:
                 grounds[margin_m] = _ground(place, margin_m, bank)
             for edition in source.editions:
-                order = Order(source, edition, inbox / edition.file, bank, grounds.get(margin_m), names, place.simulated, known_at)
+                order = Order(
+                    source, edition, inbox / edition.file, bank, grounds.get(margin_m), names, place.simulated, known_at, place.crs
+                )
                 outcomes.append(_one(order, inbox, force, progress))
     return outcomes
 

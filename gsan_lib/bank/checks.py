@@ -65,6 +65,7 @@ def _column(one: Field) -> pa.Column:
 def check(
     frame: pd.DataFrame,  # canonical, index source_row (or a column of that name)
     standard: Standard,
+    crs: str = "EPSG:5179",  # working CRS of the municipality
 ) -> list[str]:
     """All problems of a frame against its standard, one Korean sentence each with counts and first rows; empty where it is sound."""
     rows = frame["source_row"] if "source_row" in frame else frame.index.to_series()
@@ -75,7 +76,7 @@ def check(
     except SchemaErrors as error:
         cases = error.failure_cases
         problems = [_sentence(standard, str(column), str(name), group, rows, len(frame)) for (column, name), group in _grouped(cases)]
-    return problems + _geometry_problems(frame, standard)
+    return problems + _geometry_problems(frame, standard, crs)
 
 
 def _grouped(cases: pd.DataFrame) -> Any:
@@ -108,7 +109,7 @@ def _sentence(standard: Standard, column: str, name: str, group: pd.DataFrame, r
     return f"{title}: {total:,}개 행 가운데 {len(where):,}개가 {meaning}({shown}{': ' + values if values else ''})."
 
 
-def _geometry_problems(frame: pd.DataFrame, standard: Standard) -> list[str]:
+def _geometry_problems(frame: pd.DataFrame, standard: Standard, crs: str) -> list[str]:
     """Kind and CRS of the geometry column; a standard without geometry asks nothing."""
     if not standard.geometry or "geometry" not in frame or frame["geometry"].dtype.name != "geometry":
         return []
@@ -117,8 +118,8 @@ def _geometry_problems(frame: pd.DataFrame, standard: Standard) -> list[str]:
     kinds = series.dropna().geom_type
     found = (
         []
-        if series.crs is not None and series.crs.to_epsg() == 5179
-        else [f"도형(`geometry`): 좌표계가 EPSG:5179여야 하는데 {series.crs.to_string() if series.crs else '없음'}이(가) 왔습니다."]
+        if series.crs is not None and series.crs == crs
+        else [f"도형(`geometry`): 좌표계가 {crs}여야 하는데 {series.crs.to_string() if series.crs else '없음'}이(가) 왔습니다."]
     )
     other = kinds[~kinds.isin(wanted)]
     return found + (

@@ -29,7 +29,7 @@ from .checks import check
 from .coordinates import PAIRS, find_crs
 from .keys import compare_names, mend_swapped
 from .positions import locate
-from .projections import CrsFinding
+from .projections import CrsFinding, transformation
 from .readers import open_table
 from .register import Edition, Source
 from .schemas import Standard, load_standard
@@ -59,6 +59,7 @@ class Order:
     names: dict[str, str] = field(default_factory=dict)  # dong_code -> dong name by the population table, to test codes against
     simulated: bool = False
     known_at: str | None = None
+    crs: str = WORK_CRS  # working CRS of the municipality, metres
 
     @property
     def standard(self) -> Standard:
@@ -73,7 +74,7 @@ class Order:
     @property
     def needs_ground(self) -> bool:
         """Whether rows can only be judged against the municipality's area."""
-        return self.has_geometry and self.standard.geometry == "point"
+        return self.has_geometry and self.standard.geometry == "point" and self.source.place.clip
 
 # %% ../../notebooks/lib/bank/intake.ipynb #b5e9701d
 def aside(
@@ -216,19 +217,19 @@ class Steps:
         """The rows that have a position (or need none), in EPSG:5179."""
         if frame.empty and self.finding is None:
             return gpd.GeoDataFrame(
-                frame.drop(columns="geometry", errors="ignore"), geometry=gpd.GeoSeries([], index=frame.index, crs=WORK_CRS)
+                frame.drop(columns="geometry", errors="ignore"), geometry=gpd.GeoSeries([], index=frame.index, crs=self.order.crs)
             )
         without = "set_aside" if self.order.source.place.position == "required" else "keep"
         frame = gpd.GeoDataFrame(frame, geometry="geometry") if "geometry" in frame else frame
         finding = self._find(frame)
-        located = locate(frame, finding, without=without, repairs=self.repairs)
+        located = locate(frame, finding, without=without, repairs=self.repairs, crs=self.order.crs)
         if finding.swapped:
             told = f"열 이름 `{finding.y}`와 `{finding.x}`이(가) 서로 바뀌어 있어 {{count}}개 행에서 바로잡아 읽었습니다."
             self.repairs.add("columns_swapped", told, located.geometry.index)
         self._set_aside(located.set_aside.frame())
         kept = frame if len(located.geometry) == len(frame) else frame.loc[located.geometry.index]
         plain = pd.DataFrame(kept).drop(columns="geometry", errors="ignore")
-        return gpd.GeoDataFrame(plain, geometry=located.geometry, crs=WORK_CRS)
+        return gpd.GeoDataFrame(plain, geometry=located.geometry, crs=self.order.crs)
 
     def _points(self, frame: pd.DataFrame) -> gpd.GeoDataFrame:
         # a reshaped row may stand for several points; each pass takes one of each row, so that numbers stay unique
@@ -253,7 +254,7 @@ class Steps:
             if clip and reason != "none" and away.any():
                 self._set_aside(aside(frame[away], reason, sentence))
                 stays &= ~away
-        whole = gpd.GeoDataFrame(result, geometry=frame.geometry, crs=WORK_CRS)
+        whole = gpd.GeoDataFrame(result, geometry=frame.geometry, crs=self.order.crs)
         return whole if stays.all() else whole[stays]
 
     def _overruled(self, judged: places.Judged, frame: pd.DataFrame) -> places.Judged:
@@ -322,6 +323,7 @@ def recipe(
         ground,
         sorted(order.names.items()),
         order.simulated,
+        order.crs,
         _code(),
     ]
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False, default=str).encode()).hexdigest()
@@ -373,7 +375,7 @@ def _told(order: Order, steps: Steps, kept: int, watch: quality.Watch, raw_sha25
         "repairs": repairs,
         "repaired": sum(repair["count"] for repair in repairs),
         "reader": steps.table.decisions,
-        "position": steps.finding.to_dict() if steps.finding else None,
+        "position": steps.finding.to_dict() | {"transformation": transformation(steps.finding.crs, order.crs)} if steps.finding else None,
         "mapping": steps.mapping,
         "missing": steps.missing,
         "geometry": standard.geometry if order.has_geometry else None,
@@ -403,7 +405,7 @@ def take_in(
     contract = replace(standard, key=())  # repeated keys are counted over the whole file, not chunk by chunk
     watch = quality.Watch(standard.key, _added(standard))
     with (
-        Writer(order.source.id, crs=WORK_CRS if order.has_geometry else None, bank=order.bank) as writer,
+        Writer(order.source.id, crs=order.crs if order.has_geometry else None, bank=order.bank) as writer,
         ThreadPoolExecutor(1) as beside,
         _no_collection(),
     ):
@@ -437,7 +439,7 @@ def _no_collection() -> Iterator[None]:
 def _store(frame: pd.DataFrame, steps: Steps, contract: Standard, watch: quality.Watch) -> None:
     """Check, write and watch the rows of a chunk."""
     if len(steps.broken) < MOST_PROBLEMS:
-        steps.broken += check(frame, contract)
+        steps.broken += check(frame, contract, steps.order.crs)
     watch.update(steps.writer.write(frame))
 
 

@@ -97,16 +97,17 @@ def locate(
     reach_m: float = 3000.0,  # how far outside `outline` a local file's row may lie, metres
     without: str = "keep",  # rows without position: `keep` with empty geometry, or `set_aside`
     repairs: Repairs | None = None,  # adds up over the chunks of a file when given
+    crs: str = WORK_CRS,  # working CRS of the municipality, metres
 ) -> Located:
-    """Points of a chunk in EPSG:5179. Raises InputError where the finding's columns are missing or `without` is unknown."""
+    """Points of a chunk in the working CRS. Raises InputError where the finding's columns are missing or `without` is unknown."""
     if without not in ("keep", "set_aside"):
         raise InputError(f"`without`은(는) keep이나 set_aside여야 하는데 `{without}`이(가) 왔습니다. 등록부를 고치십시오.")
     repairs = Repairs() if repairs is None else repairs
-    easting, northing, reasons = _shapes(chunk, finding) if finding.x is None else _cells(chunk, finding, repairs)
+    easting, northing, reasons = _shapes(chunk, finding, crs) if finding.x is None else _cells(chunk, finding, repairs, crs)
     geometry = (
-        chunk.geometry.set_crs(finding.crs, allow_override=True).to_crs(WORK_CRS)
+        chunk.geometry.set_crs(finding.crs, allow_override=True).to_crs(crs)
         if finding.x is None
-        else _points(easting, northing, chunk.index)
+        else _points(easting, northing, chunk.index, crs)
     )
     far = _far(easting, northing, finding, outline, reach_m) & (reasons == "")
     reasons[far] = "out_of_place"
@@ -124,13 +125,13 @@ def locate(
     return Located(geometry[~laid], repairs.list(), aside)
 
 # %% ../../notebooks/lib/bank/positions.ipynb #6b0b5de6
-def _points(easting: np.ndarray, northing: np.ndarray, index: pd.Index) -> gpd.GeoSeries:
+def _points(easting: np.ndarray, northing: np.ndarray, index: pd.Index, crs: str) -> gpd.GeoSeries:
     points = shapely.points(easting, northing)
     points[~(np.isfinite(easting) & np.isfinite(northing))] = None
-    return gpd.GeoSeries(GeometryArray(points, crs=WORK_CRS), index=index)  # without the check of every single object
+    return gpd.GeoSeries(GeometryArray(points, crs=crs), index=index)  # without the check of every single object
 
 
-def _cells(chunk: pd.DataFrame, finding: CrsFinding, repairs: Repairs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _cells(chunk: pd.DataFrame, finding: CrsFinding, repairs: Repairs, crs: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Eastings, northings and the reason why a row has none (empty text where it has)."""
     missing = [name for name in (finding.x, finding.y) if name not in chunk]
     if missing:
@@ -145,7 +146,7 @@ def _cells(chunk: pd.DataFrame, finding: CrsFinding, repairs: Repairs) -> tuple[
     if finding.unit == "degree" and finding.korea:
         x, y = _mended(x, y, reasons == "", chunk.index, repairs)
     x[reasons != ""] = np.nan
-    easting, northing = transform(x, y, finding.crs)
+    easting, northing = transform(x, y, finding.crs, crs)
     return easting, northing, reasons
 
 # %% ../../notebooks/lib/bank/positions.ipynb #c0d29a07
@@ -161,9 +162,9 @@ def _mended(x: np.ndarray, y: np.ndarray, rows: np.ndarray, index: pd.Index, rep
     return np.where(swapped, y, x), np.where(swapped, x, y)
 
 
-def _shapes(chunk: pd.DataFrame, finding: CrsFinding) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _shapes(chunk: pd.DataFrame, finding: CrsFinding, crs: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Middles of the bounds of the geometries, for the tests of place."""
-    geometry = chunk.geometry.set_crs(finding.crs, allow_override=True).to_crs(WORK_CRS)
+    geometry = chunk.geometry.set_crs(finding.crs, allow_override=True).to_crs(crs)
     bounds = geometry.bounds.to_numpy()
     x, y = (bounds[:, 0] + bounds[:, 2]) / 2, (bounds[:, 1] + bounds[:, 3]) / 2
     return x, y, np.where(np.isfinite(x) & np.isfinite(y), "", "no_coordinates").astype(object)

@@ -72,11 +72,12 @@ def transform(
 @lru_cache(maxsize=32)
 def transformation(
     source: str,
+    target: str = WORK_CRS,
 ) -> str:
-    """What PROJ does between `source` and EPSG:5179, with its stated accuracy in metres, as one English line."""
-    if source == WORK_CRS:
-        return "none: already EPSG:5179"
-    group = TransformerGroup(source, WORK_CRS, always_xy=True)
+    """What PROJ does between `source` and the working CRS, with its stated accuracy in metres, as one English line."""
+    if source == target:
+        return f"none: already {target}"
+    group = TransformerGroup(source, target, always_xy=True)
     best = group.transformers[0]
     accuracy = f"accuracy {best.accuracy:g} m" if best.accuracy is not None and best.accuracy >= 0 else "accuracy not stated"
     missing = "" if group.best_available else "; a more accurate one needs a grid file that is not installed"
