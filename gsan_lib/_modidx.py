@@ -3121,6 +3121,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/gsan/gsan', 'doc_host': 'h
                                          'gsan_lib.reports.scores.Score.to_dict': ( 'reports/scores.html#score.to_dict',
                                                                                     'gsan_lib/reports/scores.py'),
                                          'gsan_lib.reports.scores._against': ('reports/scores.html#_against', 'gsan_lib/reports/scores.py'),
+                                         'gsan_lib.reports.scores._broken': ('reports/scores.html#_broken', 'gsan_lib/reports/scores.py'),
                                          'gsan_lib.reports.scores._by_method': ( 'reports/scores.html#_by_method',
                                                                                  'gsan_lib/reports/scores.py'),
                                          'gsan_lib.reports.scores._fates': ('reports/scores.html#_fates', 'gsan_lib/reports/scores.py'),

@@ -190,6 +190,9 @@ def test_gi_star_is_the_z_score_of_ord_and_getis(columbus):
     by_hand = (w @ x - x.mean() * total) / (spread * np.sqrt((n * squares - total**2) / (n - 1)))
     found = hotspots.gi_star(columbus["CRIME"], weights, permutations=99)
     np.testing.assert_allclose(found.table["statistic"], by_hand, rtol=1e-10)
+    # equal weights of a row may be scaled: the z-score is the same
+    standardized = hotspots.gi_star(columbus["CRIME"], hotspots.weights(columbus), permutations=99)
+    np.testing.assert_allclose(standardized.table["statistic"], by_hand, rtol=1e-10)
 
 
 def test_local_morans_sum_to_the_global_one(columbus):

@@ -13,6 +13,7 @@ import esda
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+from libpysal.graph import Graph
 
 from . import patterns
 from gsan_lib.analysis.patterns import (
@@ -110,8 +111,15 @@ def gi_star(
         found = esda.G_Local(
             array, graph, transform=weights.transform, permutations=permutations, star=True, keep_simulations=True, n_jobs=1, seed=seed
         )
-    kinds = np.where(found.Zs > 0, "hot", "cold")
-    return corrected("Gi*", values, found.Zs, two_sided(found.sim, found.Gs), kinds, weights, level, permutations, seed)
+    z = _z_scores(array, graph)
+    return corrected("Gi*", values, z, two_sided(found.sim, found.Gs), np.where(z > 0, "hot", "cold"), weights, level, permutations, seed)
+
+
+def _z_scores(values: np.ndarray, graph: Graph) -> np.ndarray:
+    # equation 14 of Ord and Getis (1995); esda 2.9 takes row-standardized weights for binary ones here and gives too small a z
+    matrix, n = graph.sparse.tocsr(), len(values)
+    total, squares = np.asarray(matrix.sum(axis=1)).ravel(), np.asarray(matrix.power(2).sum(axis=1)).ravel()
+    return (matrix @ values - values.mean() * total) / (values.std() * np.sqrt((n * squares - total**2) / (n - 1)))
 
 # %% ../../notebooks/lib/analysis/hotspots.ipynb #479d94bc
 @dataclass(frozen=True)
