@@ -18,6 +18,7 @@ import pandas as pd
 from .. import bank
 from ..analysis import changes, panel
 from ..analysis.backtest import smape
+from ..analysis.breaks import breaks_after
 from ..errors import GsanError
 from .decisions import Record, later
 
@@ -82,11 +83,8 @@ def observed(
     """What came, by the registered keys. A key with a missing value among its rows is missing."""
     keys = _keyed(frame, outcome["keys"], tuple(outcome["names"]))
     actual = frame[list(outcome["values"])].sum(axis=1, skipna=False).astype(float)
-    return (
-        keys.assign(actual=actual.to_numpy())
-        .groupby(list(keys.columns), as_index=False)["actual"]
-        .agg(lambda group: group.sum(skipna=False))
-    )
+    summed = keys.assign(actual=actual.to_numpy()).groupby(list(keys.columns))["actual"].agg(lambda group: group.sum(skipna=False))
+    return summed.reset_index()
 
 
 def errors(
@@ -138,28 +136,33 @@ def _score_amounts(record: Record, frame: pd.DataFrame, snapshot: Mapping[str, A
             counts=counts,
         )
     rows = errors(met, tuple(record.content.get("levels") or ()))
-    return Score(record, "scored", _said_amounts(record, rows, len(met)), **at, rows=rows, counts=counts)
+    return Score(record, "scored", _said_amounts(record, rows, len(met)) + _broken(record, snapshot), **at, rows=rows, counts=counts)
+
+
+def _broken(record: Record, snapshot: Mapping[str, Any]) -> str:
+    """Known breaks between the data of a forecast and its outcome, Korean."""
+    between = [one for one in breaks_after(pd.Timestamp(record.content["until"])) if one.day.isoformat() <= snapshot["as_of"]]
+    return "".join(f" 그 사이에 과거가 가르치지 못한 변화가 있었습니다: {one.day} {one.what}({one.source})." for one in between)
+
+
+def _by_method(rows: pd.DataFrame) -> dict[str, dict[Any, Any]]:
+    """The numbers of each method."""
+    return {row.pop("method"): row for row in rows.to_dict("records")}
 
 
 def _said_amounts(record: Record, rows: pd.DataFrame, met: int) -> str:
     """The score of a forecast in a sentence."""
-    by, unit = rows.set_index("method"), record.content["unit"]
-    ours, best = by.loc[OURS, "mae"], min(by.loc[NAIVE, "mae"], by.loc[USUAL, "mae"])
-    word = (
-        "보다 나았습니다"
-        if ours < best
-        else "만 못했습니다"
-        if ours > max(by.loc[NAIVE, "mae"], by.loc[USUAL, "mae"])
-        else " 가운데 하나만 앞섰습니다"
-    )
+    by, unit = _by_method(rows), record.content["unit"]
+    ours, others = by[OURS]["mae"], [by[NAIVE]["mae"], by[USUAL]["mae"]]
+    word = "보다 나았습니다" if ours < min(others) else "만 못했습니다" if ours > max(others) else " 가운데 하나만 앞섰습니다"
     held = "".join(
-        f" {name.removeprefix('coverage_')} % 구간은 {by.loc[OURS, name]:.0f} %를 담았습니다."
-        for name in rows.columns
+        f" {name.removeprefix('coverage_')} % 구간은 {share:.0f} %를 담았습니다."
+        for name, share in by[OURS].items()
         if name.startswith("coverage_")
     )
     return (
-        f"{met:,}행에서 평균 {ours:,.0f}{unit} 빗나갔고(치우침 {by.loc[OURS, 'bias']:+.1f} %), 단순 예측({record.content['naive_is']}, {by.loc[NAIVE, 'mae']:,.0f}{unit})과 "
-        f"늘 하던 대로({record.content['usual_is']}, {by.loc[USUAL, 'mae']:,.0f}{unit}){word}.{held}"
+        f"{met:,}행에서 평균 {ours:,.0f}{unit} 빗나갔고(치우침 {by[OURS]['bias']:+.1f} %), 단순 예측({record.content['naive_is']}, {others[0]:,.0f}{unit})과 "
+        f"늘 하던 대로({record.content['usual_is']}, {others[1]:,.0f}{unit}){word}.{held}"
     )
 
 # %% ../../notebooks/lib/reports/scores.ipynb #2a2f4386
@@ -226,15 +229,15 @@ def _score_fates(record: Record, frame: pd.DataFrame, snapshot: Mapping[str, Any
 
 def _said_fates(record: Record, rows: pd.DataFrame, counts: Mapping[str, int]) -> str:
     """The score of a choice in a sentence."""
-    by, done, unit = rows.set_index("method"), record.outcome["done"], record.content["unit"]
-    ours, naive = by.loc[OURS], by.loc[NAIVE]
+    by, done, unit = _by_method(rows), record.outcome["done"], record.content["unit"]
+    ours, naive = by[OURS], by[NAIVE]
     chance = by_chance(counts["found"], counts["done"], int(ours["known"]), int(ours["done"]))
     each = f" 한 곳의 값어치는 고른 곳이 평균 {ours['worth_each']:,.0f}{unit}" + (
-        f", 실제로 한 곳이 {by.loc[USUAL, 'worth_each']:,.0f}{unit}입니다." if counts["done"] else "입니다."
+        f", 실제로 한 곳이 {by[USUAL]['worth_each']:,.0f}{unit}입니다." if counts["done"] else "입니다."
     )
     return (
-        f"고른 {int(ours['picked'])}곳 가운데 뒤의 목록에서 찾은 {int(ours['known'])}곳의 {int(ours['done'])}곳에 {done}. 단순한 차례({record.content['naive_is']})로는 {int(naive['known'])}곳의 {int(naive['done'])}곳, "
-        f"늘 하던 대로({record.content['usual_is']}) 된 곳은 모두 {counts['found']}곳의 {counts['done']}곳입니다(우연히 이만큼 맞을 확률 {100 * chance:.0f} %).{each}"
+        f"고른 {int(ours['picked'])}곳 가운데 뒤의 목록에서 확실히 찾은 곳은 {int(ours['known'])}곳이고, 그 가운데 {int(ours['done'])}곳에 {done}. 단순한 차례({record.content['naive_is']})로 고르면 {int(naive['known'])}곳 가운데 {int(naive['done'])}곳, "
+        f"늘 하던 대로({record.content['usual_is']}) 된 곳은 찾은 {counts['found']}곳 가운데 {counts['done']}곳입니다(우연히 이만큼 맞을 확률 {100 * chance:.0f} %).{each}"
     )
 
 # %% ../../notebooks/lib/reports/scores.ipynb #25ab575a

@@ -148,7 +148,7 @@ def test_the_fate_of_the_chosen_zones_is_that_of_the_list_of_2026(cameras, inbox
 
 def test_a_list_that_says_no_everywhere_cannot_judge(inbox, banked, tmp_path, monkeypatch):
     """Hwaseong's list of 2026 gives no camera to any of its zones, although the one of 2020 does."""
-    monkeypatch.setenv("GSAN_BANK", banked("hwaseong", ["dong_boundaries", "population_age", "school_zones", "hydrants"]))
+    monkeypatch.setenv("GSAN_BANK", banked("hwaseong", ["school_zones"]))
     monkeypatch.setenv("GSAN_REPORTS", str(tmp_path / "reports"))
     from gsan_lib import bank
 
