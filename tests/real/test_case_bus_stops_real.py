@@ -9,7 +9,6 @@ import pytest
 from case_cells import Played, play
 
 from gsan_lib import bank
-from gsan_lib.bank.building import build
 from gsan_lib.reports import cases, needs
 
 pytestmark = pytest.mark.real
@@ -17,19 +16,14 @@ DATASETS = ["dong_boundaries", "stop_ridership", "stop_positions", "bus_routes",
 
 
 @pytest.fixture(scope="module")
-def real_bank(inbox, tmp_path_factory: pytest.TempPathFactory):
-    place = tmp_path_factory.mktemp("real_bank")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GSAN_BANK", str(place))
-        patch.setenv("GSAN_INBOX", str(inbox))
-        build("hwaseong", DATASETS)
-        yield place
+def real_bank(inbox, banked) -> str:
+    return banked("hwaseong", DATASETS)
 
 
 @pytest.fixture(scope="module")
 def report(real_bank, tmp_path_factory: pytest.TempPathFactory) -> Played:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GSAN_BANK", str(real_bank))
+        patch.setenv("GSAN_BANK", real_bank)
         return play("bus_stops", tmp_path_factory.mktemp("run") / "edition", patch, municipality="hwaseong")
 
 
@@ -50,7 +44,11 @@ def test_the_route_named_most_is_counted_as_a_plain_search_of_the_sheet_counts_i
 
 
 def test_purposes_are_those_that_the_author_of_the_sheet_tallied_beside_it(report, sheet):
-    tallied = {name: int(sheet.columns[place + 1].removesuffix("건")) for place, name in enumerate(sheet.columns[:-1]) if name in ("노선변경", "배차간격")}
+    tallied = {
+        name: int(sheet.columns[place + 1].removesuffix("건"))
+        for place, name in enumerate(sheet.columns[:-1])
+        if name in ("노선변경", "배차간격")
+    }
     assert tallied == {"노선변경": 10, "배차간격": 51}
     counted = report.table("texts")["purpose"].value_counts()
     assert {name: counted[name] for name in tallied} == tallied
@@ -68,7 +66,7 @@ def test_numbers_that_are_no_routes_are_not_read_as_routes(report):
 
 
 def test_positions_reach_too_few_stops_to_speak_of_dongs_and_the_decision_says_so(report, real_bank, monkeypatch):
-    monkeypatch.setenv("GSAN_BANK", str(real_bank))
+    monkeypatch.setenv("GSAN_BANK", real_bank)
     ridership, positions = bank.load("hwaseong/stop_ridership"), bank.load("hwaseong/stop_positions")
     known, placed, whole = set(positions["stop_name"]), 0, 0
     for row in ridership[ridership["mode"] == "버스"].itertuples():
@@ -89,7 +87,7 @@ def test_complaints_for_residents_are_worked_by_hand(report):
 
 
 def test_the_headway_of_6002_is_shorter_than_that_of_nearly_all_routes(report, real_bank, monkeypatch):
-    monkeypatch.setenv("GSAN_BANK", str(real_bank))
+    monkeypatch.setenv("GSAN_BANK", real_bank)
     routes = bank.load("hwaseong/bus_routes")
     middles = {}
     for row in routes.itertuples():
@@ -102,7 +100,7 @@ def test_the_headway_of_6002_is_shorter_than_that_of_nearly_all_routes(report, r
 
 
 def test_a_municipality_without_ridership_by_stop_is_refused_with_the_dataset(real_bank, monkeypatch):
-    monkeypatch.setenv("GSAN_BANK", str(real_bank))
+    monkeypatch.setenv("GSAN_BANK", real_bank)
     case = cases.case("bus_stops")
     assert needs.lacking("hwaseong", case) == []
     assert {"stop_ridership", "complaints"} <= {one.dataset for one in needs.lacking("dongdaemun", case)}

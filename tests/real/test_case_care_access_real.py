@@ -5,32 +5,28 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 from case_cells import Played, play
 
 from gsan_lib import bank
-from gsan_lib.bank.building import build
 from gsan_lib.reports import cases, needs
 
 pytestmark = pytest.mark.real
 
 
 @pytest.fixture(scope="module")
-def real_bank(inbox, tmp_path_factory: pytest.TempPathFactory):
-    place = tmp_path_factory.mktemp("real_bank")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GSAN_BANK", str(place))
-        patch.setenv("GSAN_INBOX", str(inbox))
-        build("hwaseong", ["dong_boundaries", "population_age", "clinics", "pharmacies", "school_zones"])
-        build("dongdaemun", ["dong_boundaries", "population_age", "clinics", "pharmacies", "school_zones"])
-        yield place
+def real_bank(inbox, banked) -> str:
+    needed = ["dong_boundaries", "population_age", "clinics", "pharmacies", "school_zones"]
+    return banked("dongdaemun", ["clinics"], Path(banked("hwaseong", needed)))
 
 
 @pytest.fixture(scope="module")
 def report(real_bank, tmp_path_factory: pytest.TempPathFactory) -> Played:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GSAN_BANK", str(real_bank))
+        patch.setenv("GSAN_BANK", real_bank)
         return play("care_access", tmp_path_factory.mktemp("run") / "edition", patch, municipality="hwaseong", spread="even")
 
 
@@ -46,22 +42,36 @@ def test_known_and_unknown_hours_are_those_of_the_file(report, inbox):
     assert table.loc["공휴일 낮 12시", "unknown"] == 124, "no clinic gives holidays: unknown is not closed"
 
 
-def test_the_site_that_reaches_most_children_is_found_again_by_trying_each(report, real_bank, monkeypatch):
-    # a second way, without grid and solver: children even over each dong, circles cut with the dongs
-    monkeypatch.setenv("GSAN_BANK", str(real_bank))
+def test_the_list_of_clinics_breaks_off_in_the_alphabet_and_the_decision_says_so(report, inbox):
+    listed = json.loads((Path(inbox) / "facilities" / "hwaseong" / "clinics-cache.json").read_text(encoding="utf-8"))
+    assert listed["scan"]["pagesScanned"] < listed["scan"]["totalPages"], (
+        "the publisher's own log: 22 of 91 pages of the province were read"
+    )
+    surgeries = [row["name"] for row in listed["clinics"] if row["name"].endswith("의원")]
+    assert surgeries == sorted(surgeries)
+    shops = pd.read_csv(Path(inbox) / "facilities" / "pharmacies_hira_subset.csv", dtype=str)
+    own = shops.loc[shops["시군구코드명"] == "화성시", "요양기관명"]
+    assert report.number("cut") == pytest.approx(100 * (own > max(surgeries)).mean(), abs=1.5)
+    assert report.number("cut") > 50
+    assert max(surgeries) in report.results["decision"]["sentence"]
+
+
+def test_the_place_that_reaches_most_children_is_found_again_by_circles_cut_with_the_dongs(report, real_bank, monkeypatch):
+    # a second way, without grid and solver: children even over each dong
+    monkeypatch.setenv("GSAN_BANK", real_bank)
     dongs, people, clinics = (bank.load(f"hwaseong/{name}") for name in ("dong_boundaries", "population_age", "clinics"))
-    children = people[(people["sex"] == "all") & (people["age_from"] < 15)].groupby("dong_code")["population"].sum()
-    assert children.sum() == people[(people["sex"] == "all") & (people["age_to"] <= 14)]["population"].sum()
+    children = people[(people["sex"] == "all") & (people["age_to"] <= 14)].groupby("dong_code")["population"].sum()
     dongs = dongs.set_index("dong_code")
     per_m2 = children.reindex(dongs.index) / dongs.area
-    kids = clinics[clinics["name"].str.contains("소아|아동|아이|어린이|키즈", regex=True)]
-    open_late = clinics[clinics["name"] == "베스트아이들병원"].geometry.iloc[0].buffer(8000 / 1.3, quad_segs=64)
-    gains = {row.name: float((dongs.intersection(row.geometry.buffer(8000 / 1.3, quad_segs=64).difference(open_late)).area * per_m2).sum()) for _, row in kids.set_index("name", drop=False).iterrows()}
-    best = max(gains, key=gains.get)
-    sites = report.table("sites")
-    assert sites.loc[0, "name"] == best
-    assert sites.loc[0, "gained"] == pytest.approx(gains[best], rel=0.01)
-    assert report.number("gained") == pytest.approx(gains[best], rel=0.01)
+    reach = 8000 / 1.3
+    seen = clinics[clinics["name"] == "베스트아이들병원"].geometry.iloc[0].buffer(reach, quad_segs=64)
+    candidates = gpd.read_parquet(report.folder / "candidates.parquet")
+    tried = candidates.iloc[[*range(0, 10), *range(10, len(candidates), 6)]]
+    again = [float((dongs.intersection(one.buffer(reach, quad_segs=64).difference(seen)).area * per_m2).sum()) for one in tried.geometry]
+    assert np.allclose(again, tried["gained"], rtol=0.02, atol=150)
+    assert max(again) <= candidates["gained"].iloc[0] * 1.01, "no other place reaches more"
+    assert report.number("gained") == pytest.approx(candidates["gained"].iloc[0])
+    assert candidates["dong_name"].iloc[0] in report.results["decision"]["sentence"]
 
 
 def test_supply_per_child_is_kept_by_the_catchments(report):
@@ -76,7 +86,7 @@ def test_supply_per_child_is_kept_by_the_catchments(report):
 
 
 def test_clinics_without_name_and_department_are_refused_with_the_fields(real_bank, monkeypatch):
-    monkeypatch.setenv("GSAN_BANK", str(real_bank))
+    monkeypatch.setenv("GSAN_BANK", real_bank)
     case = cases.case("care_access")
     assert needs.lacking("hwaseong", case) == []
     assert {(one.dataset, one.field) for one in needs.lacking("dongdaemun", case)} == {("clinics", "name"), ("clinics", "departments")}
