@@ -216,8 +216,13 @@ class Given:
 
     def html(self) -> str:
         """The parameters as a table with meaning, value, unit and what else may be given."""
+
+        def cell(text: str) -> str:  # a long list may break, a number may not
+            side = ' class="gs-right"' if len(text) <= 24 else ""
+            return f"<td{side}>{escape(text)}</td>"
+
         rows = "".join(
-            f'<tr><th scope="row"><code>{escape(one.name)}</code></th><td>{escape(one.help)}</td><td class="gs-right">{escape(_shown(getattr(self, one.name), one.unit))}</td>'
+            f'<tr><th scope="row"><code>{escape(one.name)}</code></th><td>{escape(one.help)}</td>{cell(_shown(getattr(self, one.name), one.unit))}'
             f"<td>{escape(one.unit)}</td><td>{escape(one.expected)}</td></tr>"
             for one in self.declared
         )
