@@ -26,7 +26,7 @@ import numpy as np
 
 LEVELS = (0.8, 0.95)
 PUBLISHED = {"naive": (43.003, 11.608), "seasonal_naive": (13.912, 1.193), "theta": (18.138, 2.455), "winner": (9.328, 0.893)}  # M4 Hourly
-MOST_ROWS = 500_000  # training rows of the regression: more teach little and cost minutes
+MOST_ROWS = 240_000  # training rows of the regression: more teach little and cost minutes
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
@@ -72,11 +72,11 @@ def candidates(season: int, long: int, horizon: int, count: int) -> dict:
             seasons=seasons,
             trained_for=horizon,
             trials=trials,
-            stride=max(season, horizon // 2),
+            stride=max(season, horizon),
             cycles=3 if long else 6,
             calendar="none",
             by_place=False,
-            iterations=200,
+            iterations=150,
         ),
     }
     if long:

@@ -93,7 +93,7 @@ def simple(people, ratio=1.0, fertility=0.0, **more):
 
 
 @given(PEOPLE, st.integers(1, 6))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_where_nobody_is_born_dies_or_moves_totals_stay_and_cohorts_move_on(values, steps):
     people = people_of(values)
     found = after(people, simple(people), steps).to_numpy().reshape(2, 2, 4)
@@ -105,7 +105,7 @@ def test_where_nobody_is_born_dies_or_moves_totals_stay_and_cohorts_move_on(valu
 
 
 @given(PEOPLE, st.floats(0, 1), st.floats(0, 0.05), st.integers(1, 4))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_people_are_those_before_and_the_born_and_moved_less_the_dead(values, ratio, fertility, steps):
     people = people_of(values)
     net = both("net", [5.0, -2, 3, 0], NARROW)
