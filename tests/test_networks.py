@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gsan_lib.analysis import networks, osm, streets
+from gsan_lib.analysis import access, networks, osm, streets
 from gsan_lib.errors import CrsError, DataError, InputError, ModelError
 
 X0, Y0 = 950_000.0, 1_950_000.0
@@ -108,6 +108,37 @@ def test_a_search_by_neighbourhoods_finds_what_a_search_of_everything_finds(monk
     whole[whole > 500] = np.inf
     assert np.array_equal(few.cost, again.cost)
     assert few.dense() == pytest.approx(whole)
+
+
+@settings(deadline=None, max_examples=30)
+@given(towns(), st.booleans(), st.integers(0, 2**32 - 1))
+def test_the_nearest_along_streets_is_the_least_of_all_ways(town, oneway, seed):
+    places, lanes = town
+    draw = np.random.default_rng(seed)
+    homes, shops = points(draw.uniform(0, 900, (6, 2)), ids="uvwxyz"), points(draw.uniform(0, 900, (4, 2)), ids="badc")
+    net = networks.street_network(points(places), lanes, oneway=oneway)
+    found = streets.nearest_along_streets(homes, shops, net, most_snap_m=2000)
+    least = access.nearest_by_cost(streets.along_streets(homes, shops, net, within_m=1e5, most_snap_m=2000).od).loc[homes.index]
+    assert found["distance_m"].to_numpy() == pytest.approx(least["cost"].to_numpy(), nan_ok=True)
+    assert (found["facility"].isna() == least["cost"].isna()).all()
+    way = (
+        streets.along_streets(homes, shops, net, within_m=1e5, most_snap_m=2000).od.to_frame().set_index(["origin", "destination"])["cost"]
+    )
+    chosen = found.dropna()
+    assert [way[home, shop] for home, shop in chosen["facility"].items()] == pytest.approx(chosen["distance_m"].tolist())
+
+
+def test_a_facility_off_the_network_is_nobodys_nearest():
+    place, lanes = grid(3)
+    net = networks.street_network(points(place), lanes)
+    homes = points([(0, 0), (9000, 0)], ids=["town", "sea"])
+    found = streets.nearest_along_streets(homes, points([(9000, 0), (200, 0)], ids=["ship", "shop"]), net)
+    assert found["facility"].fillna("none").to_dict() == {"town": "shop", "sea": "none"}
+    assert found["status"].to_dict() == {"town": "on the network", "sea": "no street near"}
+    alone = streets.nearest_along_streets(homes, points([(9000, 0)]), net)
+    assert alone["facility"].isna().all()
+    with pytest.raises(DataError, match="has no row"):
+        streets.nearest_along_streets(homes, homes.iloc[:0], net)
 
 
 def test_streets_shorter_than_the_straight_line_lose_no_pair():

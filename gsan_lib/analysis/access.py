@@ -170,7 +170,7 @@ def gravity(
 # %% ../../notebooks/lib/analysis/access.ipynb #ccc5e359
 def nearest_by_cost(
     od: ODMatrix | pd.DataFrame,  # origin, destination, cost
-) -> pd.DataFrame:  # index: origins of the matrix; `facility` (None out of reach), `cost` (unit of `od`, NaN out of reach)
+) -> pd.DataFrame:  # index: origins of the matrix; `facility` (missing out of reach), `cost` (unit of `od`, NaN out of reach)
     """The destination of least cost for each origin; of equal costs the first. Raises DataError."""
     matrix = od_matrix(od)
     order = np.lexsort((matrix.col, matrix.cost, matrix.row))

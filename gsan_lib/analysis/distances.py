@@ -172,15 +172,21 @@ def _near(
     for start in range(0, len(here) if len(there) else 0, _BLOCK):
         block = here[start : start + _BLOCK]
         # the tree compares squares; a hair more reach, then the exact comparison, keeps points that lie on the rim
-        found = KDTree(block).sparse_distance_matrix(tree, reach * (1 + 1e-12) + 1e-9, output_type="ndarray")
-        found = found[np.argsort(found["i"] * len(there) + found["j"])]
-        row, col = found["i"], found["j"]
-        length = np.hypot(block[row, 0] - there[col, 0], block[row, 1] - there[col, 1])
-        keep = length <= reach
-        rows.append(row[keep] + start)
-        cols.append(col[keep])
+        found = KDTree(block).sparse_distance_matrix(tree, reach * (1 + 1e-12) + 1e-9, output_type="coo_matrix")
+        found = found.tocsr()  # by row, and by column within a row
+        many, col = np.diff(found.indptr), found.indices
+        length = _length(np.repeat(block[:, 0], many) - there[col, 0], np.repeat(block[:, 1], many) - there[col, 1])
+        row, near = np.repeat(np.arange(start, start + len(block)), many), length <= reach
+        keep = slice(None) if near.all() else near
+        rows.append(row[keep])
+        cols.append(col[keep].astype(np.intp))
         lengths.append(length[keep])
     return np.concatenate(rows), np.concatenate(cols), np.concatenate(lengths)
+
+
+def _length(east: npt.NDArray[np.float64], north: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Straight lines of metres east and north."""
+    return np.sqrt(east * east + north * north)
 
 
 def _all(
@@ -192,7 +198,7 @@ def _all(
             f"{len(here):,} points x {len(there):,} sites are too many pairs to list; at most 60,000,000. Give `within_m`, or use a coarser grid."
         )
     row, col = (axis.ravel() for axis in np.indices((len(here), len(there))))
-    return row, col, np.hypot(*(here[row] - there[col]).T)
+    return row, col, _length(*(here[row] - there[col]).T)
 
 # %% ../../notebooks/lib/analysis/distances.ipynb #7fbd9be4
 def between(
@@ -211,7 +217,8 @@ def between(
     origins, destinations = canonical(points.index), canonical(sites.index)
     here, there = here[points.index.get_indexer(origins)], there[sites.index.get_indexer(destinations)]
     row, col, length = _all(here, there) if within_m is None else _near(here, there, within_m / detour)
-    return ODMatrix(origins, destinations, row, col, length * detour, within=np.inf if within_m is None else within_m)
+    length *= detour
+    return ODMatrix(origins, destinations, row, col, length, within=np.inf if within_m is None else within_m)
 
 # %% ../../notebooks/lib/analysis/distances.ipynb #b94e4776
 WALK_M_PER_MIN = 66.7  # 4.0 km/h, under Bohannon's (1997) comfortable 76 to 80 m/min of people in their seventies

@@ -14,14 +14,15 @@ import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy import sparse
 from scipy.sparse import csgraph
 
 from .distances import ODMatrix, between
 from .networks import Metres, Positions, StreetNetwork, snap
-from ..errors import ModelError, some
+from ..errors import DataError, ModelError, some
 
 # %% auto #0
-__all__ = ['ON', 'OFF', 'APART', 'StreetDistances', 'along_streets', 'street_or_straight']
+__all__ = ['ON', 'OFF', 'APART', 'StreetDistances', 'along_streets', 'nearest_along_streets', 'street_or_straight']
 
 # %% ../../notebooks/lib/analysis/streets.ipynb #5f707a1e
 ON, OFF, APART = "on the network", "no street near", "on a small part"
@@ -140,6 +141,35 @@ def _entered(here: pd.DataFrame, there: pd.DataFrame, most_m: float) -> str:
             if len(which := frame.index[frame["status"] == status]):
                 said.append(f"{len(which)} of {len(frame)} {name} {words} ({some(which)})")
     return f" ({'; '.join(said)})"
+
+# %% ../../notebooks/lib/analysis/streets.ipynb #dd316658
+def nearest_along_streets(
+    points: gpd.GeoDataFrame | gpd.GeoSeries,  # demand points, CRS of the network, unique index
+    facilities: gpd.GeoDataFrame | gpd.GeoSeries,  # CRS of the network, unique index, at least one
+    network: StreetNetwork,
+    *,
+    most_snap_m: float = 200.0,  # farther than this from a node, a point is off the network, metres
+    onto: str = "any",  # any | main: points enter at the nearest node of the largest part
+) -> pd.DataFrame:  # index of `points`; facility (missing out of reach), distance_m (NaN out of reach), status
+    """The facility nearest along streets and the way to it; of equal ways the first. Raises CrsError, DataError, ModelError."""
+    if not len(facilities):
+        raise DataError("`facilities` has no row; a nearest distance needs one. Say `not published` in the report rather than a distance.")
+    here = snap(points, network, most_m=most_snap_m, onto=onto, name="points")
+    there = snap(facilities, network, most_m=most_snap_m, onto=onto, name="facilities")
+    nodes, on = len(network.nodes), np.flatnonzero(there["node"] >= 0)
+    doors = sparse.csr_matrix(  # from each facility a door to its node, a metre longer than it is since a matrix cannot hold a way of 0
+        (there["snap_m"].to_numpy()[on] + 1, (np.arange(len(on)), there["node"].to_numpy()[on])), shape=(len(on), nodes)
+    )
+    reverse = network.graph.T if network.oneway else network.graph
+    graph = sparse.block_array([[reverse, None], [doors, sparse.csr_matrix((len(on), len(on)))]], format="csr")
+    metres, _, source = csgraph.dijkstra(graph, directed=True, indices=nodes + np.arange(len(on)), min_only=True, return_predecessors=True)
+    node = here["node"].to_numpy()
+    reached = (node >= 0) & np.isfinite(metres[node])
+    facility = pd.Series(None, index=points.index, dtype=object)
+    facility.iloc[np.flatnonzero(reached)] = facilities.index[on[source[node[reached]] - nodes]]
+    way = np.where(reached, metres[node] - 1 + here["snap_m"].to_numpy(), np.nan)
+    status = np.select([node < 0, here["part"] > 0], [OFF, APART], ON)
+    return pd.DataFrame({"facility": facility, "distance_m": way, "status": status}, index=points.index)
 
 # %% ../../notebooks/lib/analysis/streets.ipynb #05b74e0b
 def street_or_straight(
