@@ -19,8 +19,8 @@ from tobler.area_weighted import area_interpolate
 from .errors import CrsError, DataError, InputError, some
 
 # %% auto #0
-__all__ = ['WORK_CRS', 'CONSERVED', 'ROUNDING', 'require_metric', 'require_same', 'repair', 'outline', 'points_in_areas',
-           'nearest_distance_m', 'detour_m', 'interpolate', 'require_conserved']
+__all__ = ['WORK_CRS', 'CONSERVED', 'ROUNDING', 'require_metric', 'require_same', 'repair', 'outline', 'coordinates_of',
+           'points_in_areas', 'nearest_distance_m', 'detour_m', 'interpolate', 'require_conserved']
 
 # %% ../notebooks/lib/geo.ipynb #f6e3ce7a
 WORK_CRS = "EPSG:5179"  # Korea 2000 / Unified CS, metres
@@ -85,6 +85,23 @@ def outline(
 ) -> BaseGeometry:  # Polygon or MultiPolygon in the CRS of `areas`
     """The municipality as one shape: the union of its areas."""
     return areas.geometry.union_all()
+
+# %% ../notebooks/lib/geo.ipynb #c00d0002
+def coordinates_of(
+    points: gpd.GeoDataFrame | gpd.GeoSeries,  # points; any CRS
+) -> tuple[np.ndarray, np.ndarray]:  # x and y in the units of the CRS, in the order of the rows; NaN where there is no place
+    """Coordinates of points, NaN for a missing, empty or NaN point. Raises InputError where a row is no point."""
+    shapes = points.geometry.to_numpy()
+    wrong = ~np.isin(shapely.get_type_id(shapes), (-1, 0))
+    if wrong.any():
+        raise InputError(
+            f"{wrong.sum():,} of {len(shapes):,} rows of `points` are no points (rows {some(points.index[wrong])}: {shapes[wrong][0].geom_type}). "
+            "Use `.centroid`, or leave them out and say so."
+        )
+    shapes = np.where(shapely.is_empty(shapes), None, shapes)
+    x, y = shapely.get_x(shapes), shapely.get_y(shapes)
+    gone = ~(np.isfinite(x) & np.isfinite(y))
+    return np.where(gone, np.nan, x), np.where(gone, np.nan, y)
 
 # %% ../notebooks/lib/geo.ipynb #98b3edc9
 def points_in_areas(

@@ -17,6 +17,7 @@ from scipy.sparse import csr_array
 from scipy.spatial import cKDTree
 
 from ..errors import CrsError, DataError, UsageError
+from ..geo import coordinates_of
 
 M2_PER_KM2 = 1_000_000
 
@@ -82,7 +83,7 @@ def _checked_points(events, cells, bandwidth_m: float, edge: str) -> tuple[gpd.G
         raise CrsError(f"`events` is in {points.crs}, `cells` in {shapes.crs}; both need the same metric CRS. Use `.to_crs(geo.WORK_CRS)`.")
     if edge not in ("kept", "even", "lost"):
         raise UsageError(f"`edge`={edge!r}; use 'kept', 'even' or 'lost'.")
-    if not len(points) or (bad := int((~np.isfinite(shapely.get_x(points.to_numpy()))).sum())):
+    if not len(points) or (bad := int(np.isnan(coordinates_of(points)[0]).sum())):
         raise DataError(f"{len(points)} events, {bad if len(points) else 0} of them without a place; leave out and count those first.")
     side = float(np.sqrt(shapes.area.max()))
     if not bandwidth_m >= side:

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import shapely
 import xarray as xr
 import xvec
 
 from ..errors import DataError, InputError, UsageError, some
-from ..geo import points_in_areas
+from ..geo import coordinates_of, points_in_areas
 
 # %% auto #0
 __all__ = ['FREQUENCIES', 'Cube', 'cube', 'Playback', 'playback']
@@ -127,10 +126,6 @@ def _checked(points: gpd.GeoDataFrame, areas: gpd.GeoDataFrame, time: str, freq:
         raise InputError(
             f"`{time}` is in {times.dt.tz}; a day begins at local midnight. Use `.dt.tz_convert('Asia/Seoul').dt.tz_localize(None)`."
         )
-    if (wrong := ~np.isin(shapely.get_type_id(points.geometry.to_numpy()), (-1, 0))).any():
-        raise InputError(
-            f"{wrong.sum()} of {len(points)} rows of `points` are no points ({some(points.index[wrong])}). Use `.centroid`, or leave them out and say so."
-        )
     if times.notna().sum() == 0:
         raise DataError(f"None of {len(times)} rows has a `{time}`; a cube needs times.")
     return times
@@ -150,7 +145,7 @@ def cube(
     first, last = _observation(times, observed)
     periods = _periods(first, last, freq)
     place = points_in_areas(points, areas, key)
-    no_shape = pd.Series(~np.isfinite(shapely.get_x(points.geometry.to_numpy())), index=points.index)
+    no_shape = pd.Series(np.isnan(coordinates_of(points)[0]), index=points.index)
     beyond = times.notna() & ~((times >= first) & (times < last + pd.Timedelta(days=1)))
     used = times.notna() & ~beyond & place.notna()
     frame = areas.sort_values(key)
