@@ -151,7 +151,7 @@ def nearest_along_streets(
     most_snap_m: float = 200.0,  # farther than this from a node, a point is off the network, metres
     onto: str = "any",  # any | main: points enter at the nearest node of the largest part
 ) -> pd.DataFrame:  # index of `points`; facility (missing out of reach), distance_m (NaN out of reach), status
-    """The facility nearest along streets and the way to it; of equal ways the first. Raises CrsError, DataError, ModelError."""
+    """The facility nearest along streets and the way to it; of equal ways any one, always the same. Raises CrsError, DataError, ModelError."""
     if not len(facilities):
         raise DataError("`facilities` has no row; a nearest distance needs one. Say `not published` in the report rather than a distance.")
     here = snap(points, network, most_m=most_snap_m, onto=onto, name="points")
