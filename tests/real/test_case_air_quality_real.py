@@ -50,7 +50,7 @@ def over(value: str) -> bool:
 
 
 def test_days_over_the_standards_are_those_of_the_files(told, raw):
-    years = told.table("years").set_index("year")
+    years = told.table("years").merge(told.table("years_10"), on=["year", "days"]).set_index("year")
     assert {year: sum(over(fine) for _, fine in days.values()) for year, days in raw.items()} == {2018: 66, 2021: 36, 2024: 23}
     for year, days in raw.items():
         assert years.loc[year, "over"] == sum(over(fine) for _, fine in days.values())
