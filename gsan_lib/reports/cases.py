@@ -34,9 +34,10 @@ class Need:
     editions: int = 1  # how many snapshots with different `as_of` are compared
     optional: bool = False  # True: read where the bank has it
     holds: tuple[tuple[str, tuple[Any, ...]], ...] = ()  # field and the values that must occur in it
+    inside: bool = False  # True: the fields are judged on the municipality's own rows, not on those beyond its border
 
 
-_NEED_KEYS = {"fields", "may_be_constant", "editions", "optional", "holds"}
+_NEED_KEYS = {"fields", "may_be_constant", "editions", "optional", "holds", "inside"}
 
 
 def needed(

@@ -60,6 +60,14 @@ def _columns(id: str, sha256: str, names: list[str]) -> pa.Table:
     )
 
 
+def _own(table: pa.Table) -> pa.Table:
+    """The municipality's own rows; all rows where none lies inside or nothing says where they lie."""
+    if "place" not in table.column_names:
+        return table
+    inside = table.filter(pc.equal(table.column("place"), "inside"))
+    return inside if len(inside) else table
+
+
 def _lacks(place: str, need: Need, found: list[dict[str, Any]]) -> list[Lack]:
     """What the newest snapshots of a dataset lack for a need."""
     id = f"{place}/{need.dataset}"
@@ -76,7 +84,8 @@ def _lacks(place: str, need: Need, found: list[dict[str, Any]]) -> list[Lack]:
         wanted = list(dict.fromkeys([*need.fields, *need.may_be_constant, *(name for name, _ in need.holds)]))
         lacks += [Lack(need.dataset, name, f"`{id}`에 `{name}` 필드가 없습니다") for name in wanted if name not in present]
         there = [name for name in wanted if name in present]
-        table = _columns(id, one["sha256"], there)
+        table = _columns(id, one["sha256"], [*there, *({"place"} & present - set(there))])
+        table = _own(table) if need.inside else table
         for name in there:
             if problem := field_problem(table.column(name), name == "geometry" or name in need.may_be_constant):
                 lacks.append(Lack(need.dataset, name, f"`{id}`의 `{name}`: {problem}"))
