@@ -1,38 +1,41 @@
-"""Readers of the published siting benchmarks; nothing of the product needs these formats."""
+"""The published siting benchmarks as OD matrices; read by the same readers as the benchmark, since nothing of the product needs these formats."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from scipy.sparse.csgraph import shortest_path
-from scipy.spatial.distance import cdist
 
 from gsan_lib.analysis.distances import ODMatrix
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
+from peers import instances
 
-def complete(costs: np.ndarray, unit: str = "m") -> ODMatrix:
-    """Every pair of a matrix, ids 0, 1, 2, ..."""
-    row, col = (axis.ravel() for axis in np.indices(costs.shape))
-    return ODMatrix.of(row, col, costs.ravel(), pd.RangeIndex(costs.shape[0]), pd.RangeIndex(costs.shape[1]), unit=unit)
+
+def matrix(instance: instances.Instance, unit: str = "m") -> ODMatrix:
+    """The pairs of an instance, ids 0, 1, 2, ..."""
+    points, sites = pd.RangeIndex(len(instance.demand)), pd.RangeIndex(instance.sites)
+    return ODMatrix.of(instance.row, instance.col, instance.cost, points, sites, unit=unit)
 
 
 def pmed(folder: Path, number: int) -> tuple[ODMatrix, int, int]:
-    """Graph of the OR-Library as an OD matrix, its p, and the published p-median optimum. Of a repeated edge the last line counts."""
-    lines = [line.split() for line in (folder / f"pmed{number}.txt").read_text().splitlines() if line.strip()]
-    nodes, _, p = map(int, lines[0])
-    edges = np.full((nodes, nodes), np.inf)
-    for one, other, length in ((int(a), int(b), float(c)) for a, b, c in lines[1:]):
-        edges[one - 1, other - 1] = edges[other - 1, one - 1] = length
-    optima = pd.read_csv(folder / "pmedopt.csv", index_col="instance")["optimum"]
-    return complete(shortest_path(edges), unit="length"), p, int(optima[f"pmed{number}"])
+    """Graph of the OR-Library as an OD matrix, its p, and the published p-median optimum."""
+    graph, p = instances.or_library(folder / f"pmed{number}.txt")
+    optimum = instances.optima(folder)[f"pmed{number}"][0]["optimum"]
+    return matrix(graph, "length"), p, int(optimum)
 
 
 def sjc(folder: Path, name: str) -> tuple[ODMatrix, pd.Series]:
     """Lorena's São José dos Campos points: straight distances between all nodes, and their demand."""
-    nodes = np.loadtxt(folder / f"{name}.txt", skiprows=1)
-    return complete(cdist(nodes, nodes)), pd.Series(np.loadtxt(folder / f"demand-{name}.dat"))
+    town = instances.sjc(folder / f"{name}.txt", folder / f"demand-{name}.dat")
+    return matrix(town), pd.Series(town.demand)
+
+
+def new_york(folder: Path, within: float) -> tuple[ODMatrix, pd.Series]:
+    """2,713 points of New York: great-circle metres up to `within`, and their demand."""
+    city = instances.ails(folder / "NewYork.txt", within)
+    return matrix(city), pd.Series(city.demand)
 
 
 def san_francisco(folder: Path) -> tuple[pd.DataFrame, pd.Series]:

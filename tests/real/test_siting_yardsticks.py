@@ -11,6 +11,7 @@ import pytest
 
 from gsan_lib.analysis import siting
 from gsan_lib.analysis.distances import between
+from gsan_lib.analysis.solver import Limits
 
 pytestmark = pytest.mark.real
 
@@ -67,13 +68,47 @@ def test_coverage_of_sao_jose_dos_campos(benchmarks, name):
         assert (row.p, found.objective, found.bound) == (row.p, row.optimum, row.optimum)
 
 
-RADII = {1: 127, 3: 93, 5: 48, 7: 64, 9: 37}  # p-center, proven
+# p-center: 1 to 15 proven, the others as published
+RADII = {
+    1: 127, 3: 93, 5: 48, 7: 64, 9: 37, 11: 59, 13: 36, 15: 18, 17: 39, 19: 18,
+    21: 40, 23: 22, 25: 11, 27: 32, 29: 13, 31: 30, 33: 15, 35: 30, 37: 15, 39: 23,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("number", RADII)
-def test_or_library_medians_and_centers(benchmarks, number):
+def test_or_library_medians_and_centers_are_proven(benchmarks, number):
     od, p, optimum = orlib.pmed(benchmarks / "pmed", number)
     median, center = siting.p_median(od, p=p), siting.p_center(od, p=p)
     assert (median.objective, median.bound, median.status) == (optimum, optimum, "optimal")
     assert (center.objective, center.bound, center.status) == (RADII[number], RADII[number], "optimal")
     assert len(median.sites) == len(center.sites) == p
+
+
+def test_of_a_repeated_edge_the_last_one_counts(benchmarks, tmp_path):
+    """The smaller of two gives 5718 on the first graph, which is printed nowhere."""
+    lines = [line.split() for line in (benchmarks / "pmed" / "pmed1.txt").read_text().splitlines() if line.strip()]
+    least: dict[frozenset[str], float] = {}
+    for one, other, length in lines[1:]:
+        least[frozenset((one, other))] = min(float(length), least.get(frozenset((one, other)), 1e9))
+    text = [" ".join(lines[0]), *(" ".join([*sorted(pair), f"{length:g}"]) for pair, length in least.items())]
+    (tmp_path / "pmed1.txt").write_text("\n".join(text))
+    (tmp_path / "pmedopt.txt").write_text("pmed1 5718")
+    od, p, optimum = orlib.pmed(tmp_path, 1)
+    assert siting.p_median(od, p=p).objective == optimum == 5718
+
+
+@pytest.mark.slow
+def test_coverage_of_new_york_with_fifty_sites(benchmarks):
+    """The other numbers of sites take minutes: `benchmarks/siting.py` proves them up to 90."""
+    od, demand = orlib.new_york(benchmarks / "mclp_ails", 400)
+    found = siting.mclp(od, demand, p=50, radius=400)
+    assert (found.objective, found.bound, found.status) == (1_153_640, 1_153_640, "optimal")
+
+
+def test_coverage_of_new_york_with_a_hundred_sites_comes_with_its_gap(benchmarks):
+    od, demand = orlib.new_york(benchmarks / "mclp_ails", 400)
+    best = pd.read_csv(benchmarks / "mclp_ails" / "NewYork_best.csv").set_index("p")["best_known"]
+    found = siting.mclp(od, demand, p=100, radius=400, limits=Limits(gap=0.01, nodes=0))
+    assert found.objective <= best[100] <= found.bound
+    assert (found.gap <= 0.01) == (found.status == "optimal")
+    assert found.total == 1_585_873
