@@ -83,6 +83,15 @@ def test_the_forecast_is_scored_against_the_count_of_2025_and_beats_doing_nothin
     assert "%, 동마다 많게는" in report.results["decision"]["sentence"]
 
 
+def test_what_is_registered_for_later_adds_up_to_what_is_decided(report):
+    ahead = report.table("bands_ahead")
+    old = ahead[(ahead["month"] == "2031-05") & (ahead["age_from"] >= 75)]
+    assert old["predicted"].sum() == pytest.approx(report.table("by_dong")["old_10"].sum())
+    assert old["usual"].sum() == pytest.approx(60_917), "nobody dies: all of 65 and older in 2021"
+    assert ahead.loc[ahead["month"] == "2026-05", "naive"].sum() == 60_917
+    assert report.results["registered"][0]["until"] == "2021-05-31"
+
+
 def test_ten_year_bands_are_refused_with_dataset_and_field(real_bank, monkeypatch):
     monkeypatch.setenv("GSAN_BANK", real_bank)
     lacks = needs.lacking("sample", cases.case("senior_outlook"))
