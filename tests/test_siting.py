@@ -10,11 +10,12 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 
 from gsan_lib.analysis import siting
 from gsan_lib.analysis.distances import ODMatrix, between, od_matrix
-from gsan_lib.analysis.solver import Limits
-from gsan_lib.errors import DataError, ModelError
+from gsan_lib.analysis.solver import Limits, Programme, solve
+from gsan_lib.errors import CrsError, DataError, ModelError
 
 # Villages along a road at km 0, 1, 4, 9, 10, 10.5; a site is possible in each
 KM = pd.Series([0.0, 1, 4, 9, 10, 10.5], index=list("abcdef"))
@@ -268,6 +269,125 @@ def test_a_node_limit_still_gives_a_valid_bound():
     stopped = siting.mclp(od, demand, p=12, radius=350, limits=Limits(nodes=0))
     assert stopped.objective <= proven.objective + 1e-6 <= stopped.bound + 2e-6
     assert stopped == siting.mclp(od, demand, p=12, radius=350, limits=Limits(nodes=0))
+
+
+@settings(max_examples=40, deadline=None)
+@given(small(), st.integers(1, 3), st.sampled_from(["p_median", "mclp", "p_center", "lscp"]))
+def test_alternatives_never_beat_the_optimum_and_differ_as_asked(case, differ_by, name):
+    cost, demand, p, fixed, radius = case
+    options = {"mclp": {"p": p, "radius": radius}, "lscp": {"radius": radius}}.get(name, {"p": p})
+    od = matrix(cost)
+    if name == "lscp" and not (cost.min(axis=1) <= radius).all():
+        return
+    model = getattr(siting, name)
+    if len(model(od, demand, fixed=fixed, **options).new) < differ_by:
+        with pytest.raises(siting.NoAlternative, match=f"`differ_by`={differ_by}"):
+            model(od, demand, fixed=fixed, **options, unlike=[model(od, demand, fixed=fixed, **options)], differ_by=differ_by)
+        return
+    found = siting.alternatives(model, od, demand, k=3, differ_by=differ_by, fixed=fixed, **options)
+    values = [one.objective for one in found]
+    assert values == sorted(values, reverse=name == "mclp")
+    for one, other in combinations(found, 2):
+        assert len(set(one.new) - set(other.new)) >= differ_by
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 9), st.sampled_from(["p_median", "mclp"]))
+def test_prices_and_branching_agree_with_the_textbook_programme(seed, p, name):
+    """A second implementation: all pairs as variables, solved by HiGHS; weights are no whole numbers, so that nothing is rounded up."""
+    draw = np.random.default_rng(seed)
+    cost = np.hypot(*(draw.uniform(0, 100, (2, 40, 1)) - draw.uniform(0, 100, (2, 1, 25))))
+    demand = draw.gamma(1, 10, 40)
+    inside = (cost <= 18).astype(float)
+    points, sites = cost.shape
+    if name == "p_median":  # x[i, j] <= y[j], one j for each i
+        serve = sparse.hstack([sparse.csr_matrix((points, sites)), sparse.kron(sparse.eye(points), np.ones((1, sites)))])
+        link = sparse.hstack([sparse.kron(np.ones((points, 1)), sparse.eye(sites)), -sparse.eye(points * sites)])
+        rows = sparse.vstack([serve, link])
+        price = np.concatenate([np.zeros(sites), (demand[:, None] * cost).ravel()])
+        low = np.concatenate([np.ones(points), np.zeros(points * sites)])
+    else:  # z[i] is 1 where nothing covers i
+        rows, price, low = sparse.hstack([inside, sparse.eye(points)]), np.concatenate([np.zeros(sites), demand]), np.ones(points)
+    number = sparse.csr_matrix((np.ones(sites), (np.zeros(sites, dtype=int), np.arange(sites))), shape=(1, len(price)))
+    answer = solve(Programme(price, sparse.vstack([rows, number]), np.append(low, 0.0), np.append(np.full(len(low), np.inf), p), sites))
+    least = float(price @ answer.x)
+    options = {"radius": 18} if name == "mclp" else {}
+    found = getattr(siting, name)(matrix(cost), pd.Series(demand), p=p, **options)
+    assert found.objective == pytest.approx(demand.sum() - least if name == "mclp" else least, rel=1e-7)
+    assert found.gap <= 1e-9
+    assert found.status == "optimal"
+
+
+def test_a_gap_is_kept_and_told():
+    od, demand = town(homes=400, sites=120)
+    for model, options in ((siting.p_median, {"p": 12}), (siting.mclp, {"p": 12, "radius": 350})):
+        proven, rough = model(od, demand, **options), model(od, demand, **options, limits=Limits(gap=0.05))
+        better = 1 if model is siting.mclp else -1
+        assert rough.status == "optimal"
+        assert rough.gap <= 0.05
+        assert better * rough.objective <= better * proven.objective + 1e-6
+        assert better * proven.objective <= better * rough.bound + 1e-6
+
+
+@pytest.mark.parametrize("model", ["p_median", "mclp", "p_center"])
+def test_a_search_that_runs_out_of_time_or_nodes_tells_how_far_it_came(model):
+    od, demand = town(homes=400, sites=120)
+    options = {"p": 12} | ({"radius": 350} if model == "mclp" else {})
+    proven = getattr(siting, model)(od, demand, **options)
+    better = 1 if model == "mclp" else -1
+    for limits in (Limits(nodes=0), Limits(seconds=1e-3)):
+        found = getattr(siting, model)(od, demand, **options, limits=limits)
+        assert better * found.objective <= better * proven.objective + 1e-6
+        assert better * proven.objective <= better * found.bound + 1e-6
+        assert found.status == "optimal" or found.gap > 0
+
+
+# ---- bad input
+
+
+def test_where_nobody_lives_any_sites_do():
+    nobody = PEOPLE * 0
+    assert siting.p_median(road(), nobody, p=2).objective == 0
+    assert siting.p_center(road(), nobody, p=2).objective == 0
+    covered = siting.mclp(road(), nobody, p=2, radius=1)
+    assert (covered.objective, covered.sites) == (0, ())
+    assert siting.lscp(road(), nobody, radius=1).objective == 0
+
+
+def test_of_two_sites_at_one_place_the_earlier_is_chosen():
+    twice = pd.concat([road(), road().query("destination == 'd'").assign(destination="D")])
+    assert siting.p_median(twice, PEOPLE, p=2).sites == ("D", "b")
+    assert siting.mclp(twice, PEOPLE, p=6, radius=1.5).sites == ("D", "a", "c")
+
+
+def test_a_pair_that_stands_twice_is_refused():
+    with pytest.raises(DataError, match="6 of 42 rows repeat an earlier pair"):
+        siting.p_median(pd.concat([road(), road().query("destination == 'd'")]), PEOPLE, p=2)
+
+
+def test_degrees_are_refused():
+    places = gpd.GeoSeries.from_xy([126.8, 126.81], [35.14, 35.15], crs="EPSG:4326")
+    with pytest.raises(CrsError, match="metric"):
+        between(places, places)
+
+
+def test_five_required_sites_do_not_fit_into_three():
+    with pytest.raises(ModelError, match="`p`=3, but 5 facilities are fixed"):
+        siting.mclp(road(), PEOPLE, p=3, radius=1, fixed=list("abcde"))
+
+
+def test_a_radius_shorter_than_the_way_to_the_nearest_site_names_both():
+    lonely = pd.DataFrame([("a", "s", 100.0), ("b", "s", 412.0)], columns=["origin", "destination", "cost"])
+    with pytest.raises(ModelError, match=r"within 300 m \(b\); the worst is `b`: its nearest is at 412 m"):
+        siting.lscp(lonely, radius=300)
+
+
+def test_points_that_no_site_reaches_are_named_by_the_models_that_must_reach_them():
+    two = pd.DataFrame([("a", "s", 1.0), ("b", "t", 1.0)], columns=["origin", "destination", "cost"])  # a network in two pieces
+    for model in (siting.p_median, siting.p_center):
+        assert model(two, p=2).objective in (2, 1)
+        with pytest.raises(ModelError, match="`p`=1 sites cannot reach all 2"):
+            model(two, p=1)
 
 
 # ---- contradictions

@@ -18,15 +18,17 @@ from scipy import sparse
 from .branching import prove
 from .prices import Covering, Search, is_whole
 from .solver import PROOF, Answer, Choice, Limits, Programme, Unlike, cut_rows, left, solve
+from ..errors import ModelError
 
 Array = npt.NDArray[np.float64]
 Columns = npt.NDArray[np.intp]
 
 # %% auto #0
-__all__ = ['Array', 'Columns', 'MOST_PAIRS', 'groups', 'merged', 'undominated', 'covered', 'gains', 'add_greedily',
+__all__ = ['Array', 'Columns', 'ENDED', 'MOST_PAIRS', 'groups', 'merged', 'undominated', 'covered', 'gains', 'add_greedily',
            'most_covered', 'fewest', 'search', 'smallest_radius', 'farthest_apart']
 
-# %% ../../notebooks/lib/analysis/covering.ipynb #8d12ad8e
+# %% ../../notebooks/lib/analysis/covering.ipynb #9c69570b
+ENDED = "the limits ended the search before any choice was found. Allow more nodes or more time."
 MOST_PAIRS = 40_000_000  # pairs of columns whose comparison fits into memory; more, and nothing is dropped
 
 
@@ -149,7 +151,9 @@ def _cover_all(cover: sparse.csr_matrix, most: float, exact: bool, unlike: tuple
     high = np.concatenate([np.full(rows, np.inf), [most if exact else np.inf], high])
     number = sparse.csr_matrix(np.ones((1, count)))
     made = Programme(np.ones(count), sparse.vstack([cover, number, cuts]), low, high, count)
-    return solve(made, limits, below=most + 1e-6, enough=most), columns
+    known = add_greedily(cover, np.ones(rows), count)
+    start = None if np.isfinite(most) or unlike else np.isin(np.arange(count), known).astype(float)
+    return solve(made, limits, start, below=most + 1e-6, enough=most), columns
 
 
 def fewest(
@@ -161,18 +165,23 @@ def fewest(
     if not cover.shape[0]:
         return Choice((), 0.0, "optimal") if all(cut.allows([]) for cut in unlike) else None
     answer, columns = _cover_all(cover, np.inf, False, unlike, limits)
+    if answer.x is None and answer.status != "infeasible":
+        raise ModelError(ENDED)
     if answer.x is None:
         return None
     return Choice(tuple(sorted(columns[answer.x > 0.5].tolist())), float(np.ceil(answer.bound - 1e-6)), answer.status, answer.nodes)
 
 # %% ../../notebooks/lib/analysis/covering.ipynb #a6744f4f
 def search(
-    distances: Array,  # distinct, the best first; a choice exists at the last one
+    distances: Array,  # distinct, the best first
     attempt: Callable[[float], tuple[str, Columns | None]],  # distance -> status, choice
     reached: Callable[[Columns], float],  # the distance that a choice keeps, perhaps better than the one asked for
+    start: Columns | None = None,  # a choice to begin with
 ) -> Choice | None:  # bound: the best distance not proven impossible; None where even the last one has no choice
-    """The first distance at which there is a choice, by halving."""
-    low, high, proven, sites = 0, len(distances), 0, None
+    """The first distance at which there is a choice, by halving. Raises ModelError where the limits end the search without any."""
+    low, high, proven, sites = 0, len(distances), 0, start
+    if start is not None:
+        high = int(np.flatnonzero(distances == reached(start))[0])
     while low < high:
         middle = (low + high) // 2
         word, found = attempt(float(distances[middle]))
@@ -181,6 +190,8 @@ def search(
             continue
         proven = middle + 1 if word == "infeasible" else proven
         low = middle + 1
+    if sites is None and proven < len(distances):
+        raise ModelError(ENDED)
     if sites is None:
         return None
     status = "optimal" if proven >= high else "limit"
@@ -224,7 +235,8 @@ class _Centers:
         """The chosen columns and further ones up to `p`, each the nearest to whoever is farthest: a further site never hurts."""
         while len(chosen) < self.p:
             taken = np.isin(np.arange(self.costs.shape[1]), chosen)
-            near = np.where(taken, np.inf, self.costs[self.far(chosen).argmax()])
+            cost = self.costs[self.far(chosen).argmax()] if len(self.base) else taken
+            near = np.where(taken, np.inf, cost)
             chosen = np.append(chosen, near.argmin() if np.isfinite(near.min()) else taken.argmin())
         return chosen
 
@@ -261,7 +273,10 @@ def smallest_radius(
     least = float(np.minimum(base, costs.min(axis=1, initial=np.inf)).max(initial=0.0))
     radii = np.unique(np.concatenate([costs[np.isfinite(costs)], base[np.isfinite(base)], [0.0]]))
     centers = _Centers(costs, base, p, unlike, limits)
-    found = search(radii[radii >= least], centers.attempt, lambda chosen: float(centers.far(chosen).max(initial=0.0)))
+    reached = lambda chosen: float(centers.far(chosen).max(initial=0.0))
+    start = centers.filled(np.array([], dtype=np.intp))
+    known = start if np.isfinite(reached(start)) and all(cut.allows(start) for cut in unlike) else None
+    found = search(radii[radii >= least], centers.attempt, reached, known)
     return found and replace(found, nodes=centers.nodes)
 
 # %% ../../notebooks/lib/analysis/covering.ipynb #95b980dd

@@ -27,7 +27,7 @@ from ..errors import DataError, ModelError, some
 # %% auto #0
 __all__ = ['Siting', 'NoAlternative', 'p_median', 'mclp', 'lscp', 'p_center', 'p_dispersion', 'alternatives']
 
-# %% ../../notebooks/lib/analysis/siting.ipynb #25e95cb2
+# %% ../../notebooks/lib/analysis/siting.ipynb #b0dcf39d
 @dataclass(frozen=True, eq=False)
 class Siting:
     """The answer of a siting model."""
@@ -53,7 +53,9 @@ class Siting:
     @property
     def gap(self) -> float:
         """Relative distance of objective and bound; 0 is a proof."""
-        return 0.0 if self.objective == self.bound else abs(self.objective - self.bound) / max(abs(self.objective), 1e-12)
+        if self.objective == self.bound:
+            return 0.0
+        return abs(self.objective - self.bound) / max(abs(self.objective), 1e-12) if np.isfinite(self.objective) else np.inf
 
     def _comparable(self) -> tuple[Any, ...]:
         return (self.model, self.sites, self.fixed, self.objective, self.unit, self.bound, self.status, self.nodes, self.total)
@@ -277,7 +279,7 @@ def _needed(cover: sparse.csr_matrix, weights: npt.NDArray[np.float64], sites: t
             sites = tuple(rest.tolist())
     return sites
 
-# %% ../../notebooks/lib/analysis/siting.ipynb #de4e8f49
+# %% ../../notebooks/lib/analysis/siting.ipynb #650713df
 def lscp(
     od: ODMatrix | pd.DataFrame,
     demand: pd.Series | None = None,  # points with demand 0 need not be covered; None: all must
@@ -295,8 +297,6 @@ def lscp(
     _coverable(task, cover, must, radius)
     cover = cover[:, task.free][must]
     choice = covering.fewest(cover, task.unlike, limits)
-    if choice is None and not task.unlike:
-        raise ModelError("the limits ended the search before any covering set was found. Allow more nodes.")
     if choice is not None:
         ones = np.ones(cover.shape[0])
         values = lambda rest: -(covering.covered(cover, ones, rest) + covering.gains(cover, ones, rest))
