@@ -66,22 +66,18 @@ def candidates(season: int, long: int, horizon: int, count: int) -> dict:
 
     seasons = (season, long) if long else ((1, season) if season > 1 else (1,))
     trials = int(np.clip(MOST_ROWS // max(1, count * horizon), 4, 25))
+    shared = {"seasons": seasons, "trained_for": horizon, "trials": trials, "stride": max(season, horizon), "cycles": 3 if long else 6}
     made = {
-        "theta": Theta(season),
-        "lags": LagModel(
-            seasons=seasons,
-            trained_for=horizon,
-            trials=trials,
-            stride=max(season, horizon),
-            cycles=3 if long else 6,
-            calendar="none",
-            by_place=False,
-            iterations=150,
-        ),
+        "lags": LagModel(calendar="none", by_place=False, iterations=300, **shared),
+        "lags_level": LagModel(name="lags_level", log=False, calendar="none", by_place=False, iterations=150, **shared),
     }
     if long:
-        made |= {"double_seasonal": DoubleSeasonal((season, long)), "week_ago": Usual(long, 1, "week_ago")}
-    return made
+        return made | {
+            "double_seasonal": DoubleSeasonal((season, long)),
+            "double_seasonal_level": DoubleSeasonal((season, long), log=False, name="double_seasonal_level"),
+            "week_ago": Usual(long, 1, "week_ago"),
+        }
+    return made | {"theta": Theta(season)}
 
 
 def run(train: dict[str, np.ndarray], horizon: int, season: int, long: int) -> dict:
@@ -129,7 +125,7 @@ def measured(train: dict, test: dict, season: int, long: int) -> dict:
     actual = np.stack(list(test.values()))
     scale = np.array([seasonal_scale(values, season) for values in train.values()])
     wide, found = made["wide"], made["found"]
-    theta = found.trial and Theta(season).predict(made["cube"], horizon).to_numpy()
+    theta = Theta(season).predict(made["cube"], horizon).to_numpy()
     return {
         **errors(actual, wide["forecast"], scale),
         "series": len(train),

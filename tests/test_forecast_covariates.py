@@ -102,6 +102,15 @@ def test_a_constructed_leak_is_found_and_a_backtest_gives_it_nothing_to_see(made
     assert np.isnan(trial.forecasts.to_numpy()).all()
 
 
+def test_a_model_whose_covariates_cannot_be_cut_is_refused(made):
+    class Plain:
+        name = "plain"
+        covariates = cv.observed(made[1], time="day", variables=["rain"])
+
+    with pytest.raises(UsageError, match="no dataclass"):
+        bt.known_by(Plain(), made[0])
+
+
 def test_published_forecasts_may_be_used_as_far_as_they_had_been_published(made):
     cube, weather = made
     noise = np.random.default_rng(2).normal(0, 1, len(weather))

@@ -117,7 +117,7 @@ def test_weights_sum_to_one_and_go_only_to_models_that_beat_naive(losses, how, b
 def test_a_blend_leans_to_the_model_with_the_smaller_errors(losses):
     losses = np.concatenate([losses, 20 * np.ones((1, 4, 6))])
     weights = selection.weights_by(losses, np.array([False, False, False, True]), how="blend")
-    score = losses.mean(axis=1)[:3] * losses.mean(axis=(1, 2))[:3, None]
+    score = losses.mean(axis=1)[:3] ** 3 * losses.mean(axis=(1, 2))[:3, None]
     assert (weights[:, :3].argmax(axis=1) == score.argmin(axis=0)).all()
 
 

@@ -8,7 +8,7 @@ Docs: https://github.com/gsan/gsan/analysis/backtest.html.md"""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
 from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
@@ -156,6 +156,10 @@ def known_by(
     covariates = getattr(whole or model, "covariates", None)
     if not isinstance(covariates, Knowing):
         return model
+    if not is_dataclass(model):
+        raise UsageError(
+            f"`{model.name}` holds `covariates` and is no dataclass, so that they cannot be cut to what was known at an origin. Make it one."
+        )
     return replace(cast(Any, model), covariates=covariates.until(pd.Timestamp(past["time"].to_numpy()[-1])))
 
 # %% ../../notebooks/lib/analysis/backtest.ipynb #1cc535df
@@ -244,7 +248,7 @@ class Coverage:
     share: float  # measured, 0..1
     low: float  # 95 % limits of the measured share
     high: float
-    days: int  # days judged
+    days: int  # observations judged (days, hours, weeks: what the steps are)
     blocks: int  # groups of days that are nearly independent
     effective: float  # independent trials that the days are worth
 
@@ -256,7 +260,7 @@ class Coverage:
     def sentence(self) -> str:
         """The coverage as one sentence."""
         return (
-            f"{self.level:.0%} intervals held {self.share:.1%} of {self.days:,} days (95 % limits {self.low:.1%} to {self.high:.1%}, "
+            f"{self.level:.0%} intervals held {self.share:.1%} of {self.days:,} observations (95 % limits {self.low:.1%} to {self.high:.1%}, "
             f"from {self.blocks} blocks of origins)."
         )
 

@@ -80,7 +80,7 @@ def weights_by(
     each, overall = (np.where(np.isnan(part), 1.0, part) for part in (each, overall))
     each, overall = np.where(allowed[:, None], each, np.inf), np.where(allowed, overall, np.inf)
     if how == "blend":
-        power = 1 / np.maximum(each * overall[:, None], 1e-12)  # (each ** 0.5 * overall ** 0.5) ** -2
+        power = 1 / np.maximum(each**3 * overall[:, None], 1e-12)
         return (power / power.sum(axis=0)).T
     best = each.argmin(axis=0) if by_place else np.full(each.shape[1], overall.argmin())
     return np.eye(len(losses))[best]
@@ -122,7 +122,7 @@ class Selection:
         models = sorted({name for name in self.weights.columns[(self.weights > 0).any()]})
         verdict = "beats" if self.beats_naive else "does not beat"
         return (
-            f"{' + '.join(models)}: MASE {rule['mase']:.3f} over {rule['origins']:.0f} judged origins {verdict} the better naive row "
+            f"{' + '.join(models)}; the rule that chose it: MASE {rule['mase']:.3f} over {rule['origins']:.0f} judged origins {verdict} the better naive row "
             f"({naive.idxmin()}, {naive.min():.3f}), better in {rule['wins']:.0f} of them."
         )
 
