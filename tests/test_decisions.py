@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from gsan_lib import cli
 from gsan_lib.errors import CaseError
-from gsan_lib.reports import decisions, editions, runs, scores
+from gsan_lib.reports import casebook, decisions, editions, runs, scores
 from gsan_lib.reports.registrations import Amounts, Fate, registration
 
 NEEDS = 'NEEDS = {"hydrants": ["facility_no", "people"], "rides": {"fields": ["date", "on", "off"], "may_be_constant": ["station"]}}'
@@ -205,3 +205,15 @@ def test_impact_names_what_a_dataset_judges(registered):
     toys.put(registered, "rides", rides("2026-02-01", "가", [6, 9, 15], [6, 9, 15]), as_of="2026-02-28")
     assert json.loads(called("bank", "impact", "toy", "rides", "--json")[1])["registered"][0]["scorable"]
     assert "채점할 수 있음" in called("bank", "impact", "toy", "rides")[1]
+
+
+def test_the_casebook_shows_records_with_their_scores_and_names_broken_ones(registered, tmp_path):
+    toys.put(registered, "rides", rides("2026-02-01", "가", [6, 9, 15], [6, 9, 15]), as_of="2026-02-28")
+    (record,), _ = decisions.records("toy")
+    page = casebook.build(out=tmp_path / "site", languages=("ko",)).start.with_name("decisions.html")
+    text = page.read_text(encoding="utf-8")
+    assert all(word in text for word in (record.id, "2026-02-28", "늘 하던 대로", "단순한 방법", "100.0"))
+    assert "broken" not in text
+    (record.folder / f"{record.id}.parquet").write_bytes(b"")
+    casebook.build(out=tmp_path / "site", languages=("ko",))
+    assert "등록할 때와 다릅니다" in page.read_text(encoding="utf-8")

@@ -62,7 +62,7 @@ _SETTINGS: dict[str, Any] = {
     "html_show_sphinx": False,
     "html_sidebars": {
         "**": ["sidebar-nav-bs"],
-        **{page: [] for page in ("index", "not_runnable", "datasets", "methods", "accessibility", "comparisons", "search")},
+        **{page: [] for page in ("index", "not_runnable", "datasets", "decisions", "methods", "accessibility", "comparisons", "search")},
     },
     "html_theme_options": {
         "navbar_end": ["theme-switcher"],

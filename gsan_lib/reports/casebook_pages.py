@@ -22,6 +22,7 @@ from ..bank.register import register
 from ..errors import GsanError
 from . import cases, comparison, comparison_page, editions, needs
 from .case_labels import Labels
+from .casebook_decisions import Register, judged, shown
 from .casebook_compare import KEPT, KINDS_EN, Across, History, Known, comparable, history
 from .casebook_language import Shell, catalogue, page_source
 from .casebook_told import Told, tell
@@ -169,6 +170,7 @@ class Contents:
     comparisons: tuple[Across, ...]
     labels: Labels
     compared: frozenset[str] = frozenset()  # whole comparisons of two editions that the site holds
+    register: Register = Register()
 
     @property
     def told(self) -> list[Told]:
@@ -201,7 +203,8 @@ def contents(
 ) -> Contents:
     """Gather what a site of these municipalities tells."""
     told = [one for place in towns for one in place.editions]
-    return Contents(tuple(towns), tuple(histories(told, labels, {} if known is None else known)), tuple(comparable(told)), labels)
+    over_time = tuple(histories(told, labels, {} if known is None else known))
+    return Contents(tuple(towns), over_time, tuple(comparable(told)), labels, register=judged([place.id for place in towns]))
 
 # %% ../../notebooks/lib/reports/casebook_pages.ipynb #45dee096
 _STYLE = re.compile(r"<style>.*?</style>", re.S)
@@ -239,12 +242,21 @@ def pages(
         "not_runnable.md": page_source("not_runnable.md", shell, towns=content.towns, dataset_name=lambda name: names.get(name, name)),
         "datasets.md": page_source("datasets.md", shell, rows=datasets(told)),
         "comparisons.md": page_source("comparisons.md", shell, comparisons=content.comparisons, histories=content.histories),
+        "decisions.md": _decisions(content, shell),
         "methods.md": page_source("methods.md", shell),
         "accessibility.md": page_source("accessibility.md", shell),
     }
     made |= {f"{place.id}/index.md": page_source("town.md", shell, town=place) for place in content.towns}
     made |= {f"compare/{one.case}.md": page_source("compare.md", shell, it=one) for one in content.comparisons}
     return made | {f"history/{one.newest.history}.md": page_source("history.md", shell, it=one) for one in content.histories}
+
+
+def _decisions(content: Contents, shell: Shell) -> str:
+    """The page of the register."""
+    names = {place.id: (shell.language == "en" and place.name_en) or place.name_ko for place in content.towns}
+    of = {f"{one.source.municipality}/{one.source.case}/{one.variant}": f"{one.source.municipality}/{one.page}" for one in content.told}
+    said = lambda one: (shell.language == "en" and content.labels.of(one.record.content["case"]).title_en) or one.record.content["title"]
+    return page_source("decisions.md", shell, register=content.register, names=names, pages_of=of, shown=shown, said=said)
 
 
 def with_links(content: Contents, shell: Shell) -> Shell:
