@@ -185,12 +185,12 @@ def count_points(
         )
     if cells is None:  # a raster for a hundred points would cost more than it saves
         cells = min(CELLS, max(10_000, 4 * len(points))) if hasattr(points, "iloc") and not hasattr(points, "to_delayed") else CELLS
-    locator, crs = Locator.of(areas, cells), areas.crs
+    crs = areas.crs
     if hasattr(points, "to_delayed"):
-        shared = dask.delayed(locator, pure=True)
+        shared = dask.delayed(Locator.of)(areas, cells)  # made on a worker: the areas are smaller than the raster
         tallies: Iterable[np.ndarray] = dask.compute(*(dask.delayed(_tally)(part, shared, xy, crs) for part in points.to_delayed()))
     else:
-        parts: Iterator[Any] = iter([points] if hasattr(points, "iloc") else points)
+        locator, parts = Locator.of(areas, cells), iter([points] if hasattr(points, "iloc") else points)
         tallies = (_tally(part, locator, xy, crs) for part in parts)
     total = np.zeros(len(areas) + 3, dtype=np.int64)
     for tally in tallies:
