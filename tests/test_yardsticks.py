@@ -21,7 +21,7 @@ from browser import opened
 from conftest import ROOT, real_files
 
 from gsan_lib import grids
-from gsan_lib.analysis import access, backtest, equity, hotspots, rates, siting
+from gsan_lib.analysis import access, backtest, catchments, equity, hotspots, inequality, rates, siting
 from gsan_lib.errors import InputError, UsageError
 from gsan_lib.reports import imports, known_answers, pages, runs, yardsticks
 from gsan_lib.reports.answers import Answer, panel, without_answers
@@ -34,12 +34,15 @@ PUBLISHED = [
     ("analysis.access.two_step_floating_catchment", "372"),
     ("analysis.backtest.mase", "0.77"),  # Hyndman and Athanasopoulos 2013, section 2.5: seasonal naive
     ("analysis.backtest.mase", "4.35"),  # naive
+    ("analysis.catchments.balanced", "0.1993"),  # R accessibility, the same test
     ("analysis.distances.between", "10164.495"),  # PySAL spopt, p-dispersion of 3 among 16
     ("analysis.equity.gini", "0.4620911"),  # R ineq
     ("analysis.hotspots.geary", "0.515440805865"),  # PySAL esda, 0.5154408058652411
     ("analysis.hotspots.getis_ord", "0.55709779"),
     ("analysis.hotspots.moran", "0.500188557"),  # R spdep, queen
     ("analysis.hotspots.moran", "0.523670213"),  # rook
+    ("analysis.inequality.concentration_index", "-0.1694"),  # O'Donnell, van Doorslaer, Wagstaff and Lindelow 2008, chapter 8
+    ("analysis.inequality.theil_by_group", "0.0345889"),  # PySAL inequality, theil.py
     ("analysis.rates.empirical_bayes", "2.36718950"),  # PySAL esda, 2.36718950e-05 a head
     ("analysis.rates.poisson_interval", "4.753125"),  # R poisson.test(137, 24.19893)
     ("analysis.rates.poisson_interval", "6.692709"),
@@ -190,6 +193,8 @@ def test_a_method_that_stops_is_named_and_the_others_are_still_solved(monkeypatc
 WRONG = {
     "analysis.access.nearest": (access, "nearest", lambda found: found.assign(distance_m=found["distance_m"] * 1.0001)),
     "analysis.access.two_step_floating_catchment": (access, "two_step_floating_catchment", lambda found: found * 1.02),
+    "analysis.catchments.balanced": (catchments, "balanced", lambda found: dataclasses.replace(found, access=found.access * 1.001)),
+    "analysis.inequality.concentration_index": (inequality, "concentration_index", lambda found: found * 1.001),
     "analysis.backtest.mase": (backtest, "mase", lambda found: found + 0.01),
     "analysis.equity.gini": (equity, "gini", lambda found: found + 1e-6),
     "analysis.hotspots.moran": (hotspots, "moran", lambda found: dataclasses.replace(found, value=found.value + 1e-8)),

@@ -23,9 +23,10 @@ import pandas as pd
 from .answers import content
 
 # %% auto #0
-__all__ = ['ASSETS', 'POINTS', 'INCOMES', 'SOLVERS', 'Yardstick', 'yardsticks', 'achieved', 'san_francisco', 'stores_apart',
-           'or_library', 'sao_jose', 'twelve_points', 'incomes', 'belo_horizonte', 'gwangsan', 'nickel_workers',
-           'fredericia', 'st_louis_rate', 'columbus', 'six_points', 'beer', 'm4_hourly', 'answer']
+__all__ = ['ASSETS', 'POINTS', 'INCOMES', 'FIVE_CELLS', 'BIRTHS', 'SOLVERS', 'Yardstick', 'yardsticks', 'achieved',
+           'san_francisco', 'stores_apart', 'or_library', 'sao_jose', 'twelve_points', 'incomes', 'belo_horizonte',
+           'gwangsan', 'five_cells', 'mexican_states', 'child_deaths', 'nickel_workers', 'fredericia', 'st_louis_rate',
+           'columbus', 'six_points', 'beer', 'm4_hourly', 'answer']
 
 # %% ../../notebooks/lib/reports/known_answers.ipynb #2a227d89
 ASSETS = Path(str(files("gsan_lib") / "assets" / "yardsticks"))
@@ -196,6 +197,46 @@ def gwangsan() -> float:  # persons
     residents = facts.filter(like="age_").sum(axis=1).rename("population")
     return float(np.asarray(grids.spread(residents, grids.grid(squares, 500)).population).sum())
 
+# %% ../../notebooks/lib/reports/known_answers.ipynb #2ff9cae1
+FIVE_CELLS = {  # jobs, residents, minutes to the five in this order
+    "89a88cdb57bffff": (82, 852, (5.8, 47, 48, 47, 64)), "89a88cdb597ffff": (308, 394, (45, 5.8, 13, 41, 70)),
+    "89a88cdb5b3ffff": (100, 1969, (44, 13, 5.8, 42, 67)), "89a88cdb5cfffff": (109, 2189, (43, 43, 49, 5.8, 58)),
+    "89a88cd909bffff": (0, 0, (60, 70, 68, 64, 5.8)),
+}  # fmt: skip
+BIRTHS = {
+    1: (29_939, 154.7),
+    2: (28_776, 152.9),
+    3: (26_528, 119.5),
+    4: (24_689, 86.9),
+    5: (19_739, 54.3),
+}  # by fifth of wealth: deaths of 1,000
+
+
+def five_cells(cell: str) -> float:
+    """Level of service of one of five cells by balanced catchments of 45 minutes (Pereira and Herszenhut 2022)."""
+    from gsan_lib.analysis import catchments, decays
+
+    rows = [(one, other, minutes) for one, (*_, way) in FIVE_CELLS.items() for other, minutes in zip(FIVE_CELLS, way, strict=True)]
+    pairs = pd.DataFrame(rows, columns=["origin", "destination", "cost"])
+    jobs, residents = (pd.Series({one: numbers[place] for one, numbers in FIVE_CELLS.items()}) for place in (0, 1))
+    return float(catchments.balanced(pairs, jobs, residents, decay=decays.binary(45, unit="min")).access[cell])
+
+
+def mexican_states() -> float:
+    """Theil's T between the regions of Mexico, product per head of the states in 1940 (Hanson 1998; PySAL inequality)."""
+    from gsan_lib.analysis import inequality
+
+    states = pd.read_csv(_example("mexico/mexico.csv"))
+    return inequality.theil_by_group(states["pcgdp1940"].astype(float), states["hanson98"]).between
+
+
+def child_deaths() -> float:
+    """Concentration of deaths under five by wealth, India 1982 to 1992 (O'Donnell et al. 2008)."""
+    from gsan_lib.analysis import inequality
+
+    births, deaths = (pd.Series({fifth: numbers[place] for fifth, numbers in BIRTHS.items()}) for place in (0, 1))
+    return inequality.concentration_index(deaths, pd.Series(births.index, index=births.index), births)
+
 # %% ../../notebooks/lib/reports/known_answers.ipynb #00d6db14
 def _example(name: str) -> Path:
     """A file that comes with libpysal."""
@@ -291,7 +332,8 @@ def m4_hourly(folder: Path, season: int, measure: str) -> float:
 SOLVERS: dict[str, Callable[..., float]] = {
     function.__name__: function
     for function in (
-        san_francisco, stores_apart, or_library, sao_jose, twelve_points, incomes, belo_horizonte, gwangsan,
+        san_francisco, stores_apart, or_library, sao_jose, twelve_points, incomes, belo_horizonte, five_cells, mexican_states, child_deaths,
+        gwangsan,
         nickel_workers, fredericia, st_louis_rate, columbus, six_points, beer, m4_hourly,
     )
 }  # fmt: skip
