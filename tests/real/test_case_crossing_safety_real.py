@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 from case_cells import Played, play
 from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse.csgraph import connected_components
+from shapely import Point
 
 from gsan_lib import bank
 from gsan_lib.bank.building import build
@@ -62,22 +64,25 @@ def test_places_with_neither_are_those_outside_the_circles(report, old_places):
     assert report.table("by_dong")["empty"].sum() == report.number("empty")
 
 
-def test_another_solver_finds_no_better_ten(report, old_places):
-    # every crossing without a signal within 50 m is a candidate of its own: this can only be as good as, or better than, groups of them
-    signals, zones = bank.load("dongdaemun/floor_signals"), bank.load("dongdaemun/elder_zones")
+def test_another_solver_on_groups_made_another_way_fills_as_many(report, old_places):
+    # groups as connected components of a graph instead of merged circles, the choice by scipy's milp
+    signals, zones, crossings = (bank.load(f"dongdaemun/{name}") for name in ("floor_signals", "elder_zones", "crossings"))
     empty = old_places[(old_places.distance(signals.union_all()) > 200) & (old_places.distance(zones.union_all()) > 300)]
-    crossings = bank.load("dongdaemun/crossings")
-    near = np.array([crossings.distance(point).to_numpy() <= 200 for point in empty.geometry])
+    xy = np.column_stack([crossings.geometry.x, crossings.geometry.y])
+    apart = np.hypot(*(xy[:, None] - xy[None, :]).transpose(2, 0, 1))
+    count, group = connected_components(apart <= 30)
+    lit = crossings.distance(signals.union_all()).to_numpy() <= 50
+    gu = bank.load("dongdaemun/dong_boundaries").union_all()
+    free = [one for one in range(count) if not lit[group == one].any() and gu.contains(Point(xy[group == one].mean(axis=0)))]
+    close = np.column_stack([crossings.distance(point).to_numpy() <= 200 for point in empty.geometry])
+    near = np.column_stack([close[group == one].any(axis=0) for one in free]).astype(float)
     places, sites = near.shape
-    objective = -np.concatenate([np.ones(places), np.zeros(sites)])
-    cover = LinearConstraint(np.hstack([np.eye(places), -near.astype(float)]), ub=np.zeros(places))
+    cover = LinearConstraint(np.hstack([np.eye(places), -near]), ub=np.zeros(places))
     budget = LinearConstraint(np.concatenate([np.zeros(places), np.ones(sites)])[None, :], ub=[10])
-    found = milp(
-        objective, constraints=[cover, budget], integrality=np.concatenate([np.zeros(places), np.ones(sites)]), bounds=Bounds(0, 1)
-    )
+    kinds = np.concatenate([np.zeros(places), np.ones(sites)])
+    found = milp(np.concatenate([-np.ones(places), np.zeros(sites)]), constraints=[cover, budget], integrality=kinds, bounds=Bounds(0, 1))
     assert found.status == 0
-    assert report.number("filled") <= -found.fun + 1e-6 + 10, "groups of crossings reach farther than a single one, but not by much"
-    assert report.number("filled") >= 0.9 * -found.fun
+    assert report.number("filled") == pytest.approx(-found.fun)
 
 
 def test_cameras_that_enforce_parking_only_are_not_taken_for_speed_cameras(report, real_bank, monkeypatch):
