@@ -199,3 +199,19 @@ def test_minutes_and_metres_give_the_same_access_at_the_matching_reach():
     assert by_metres.to_numpy() == pytest.approx(by_minutes.to_numpy())
     with pytest.raises(ModelError, match="only metres"):
         in_minutes(walked)
+
+
+def test_pysal_access_finds_the_same_enhanced_and_three_step_catchments():
+    """Six homes, three places, drawn once; the numbers are those of `access` 1.1.10 with weights 1, 0.68, 0.22 up to 10, 20, 30 minutes."""
+    cost = [5.1, 20.0, 24.1, 1.1, 5.9, 37.1, 2.8, 5.2, 37.9, 24.9, 14.8, 20.5, 26.5, 11.0, 5.5, 31.5, 26.8, 20.5]
+    od = pd.DataFrame([(f"h{k // 3}", f"p{k % 3}", value) for k, value in enumerate(cost)], columns=["origin", "destination", "cost"])
+    demand = pd.Series([473, 417, 427, 297, 492, 491], index=[f"h{k}" for k in range(6)])
+    supply = pd.Series([11, 14, 18], index=["p0", "p1", "p2"])
+    enhanced = catchments.enhanced_two_step(od, supply, demand, decay=decays.stepped())
+    three = catchments.three_step(od, supply, demand, decay=decays.stepped())
+    assert enhanced.to_numpy() == pytest.approx(
+        [0.017785557112150397, 0.015113715208381284, 0.015113715208381284, 0.012029408498858927, 0.030276919611125306, 0.006848222153247064]
+    )
+    assert three.to_numpy() == pytest.approx(
+        [0.013759544917666254, 0.01629725422377304, 0.01629725422377304, 0.009919897510851946, 0.03253213108515389, 0.007708420844115436]
+    )
