@@ -8,13 +8,14 @@ Docs: https://github.com/gsan/gsan/analysis/branching.html.md"""
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from .prices import Distant, Near, Pace, Part, Search, ascend
+from .prices import Distant, Near, Pace, Part, Search, ascend, bound
 from .solver import PROOF, Choice, Limits, Programme, Unlike, left, solve
 from .starts import allowed, exchange, greedy, shake
 
@@ -31,8 +32,8 @@ AGAIN = Pace(rounds=100, step=0.1, least=0.02)  # with a better choice more colu
 FURTHER = Pace(rounds=100, step=0.3, least=0.02, wait=8)
 
 # %% auto #0
-__all__ = ['Array', 'Columns', 'SMALL', 'SMALL_COVER', 'TRIAL', 'SOLVABLE', 'MOST_OPEN', 'FIRST', 'AGAIN', 'FURTHER', 'programme',
-           'prove']
+__all__ = ['Array', 'Columns', 'SMALL', 'SMALL_COVER', 'TRIAL', 'SOLVABLE', 'MOST_OPEN', 'FIRST', 'AGAIN', 'FURTHER', 'Polish',
+           'programme', 'prove']
 
 # %% ../../notebooks/lib/analysis/branching.ipynb #e197bcdc
 def programme(
@@ -133,6 +134,33 @@ def _tree(first: Part, search: Search) -> float:
     return min([floor, *(one[0] for one in heap)])
 
 # %% ../../notebooks/lib/analysis/branching.ipynb #926f5840
+Polish = Callable[[Columns, Columns], None]
+
+
+def _kernel(part: Part, search: Search, times: int) -> Part:
+    """The part with the best columns only, so many times as there are to choose, and those of the best choice known."""
+    worth = bound(part.near, part.prices, part.p)[1]
+    kept = np.isin(part.near.columns, search.known)
+    kept[np.argsort(worth, kind="stable")[: times * part.p]] = True
+    near = search.costs.near(part.near.columns[kept], np.nextafter(part.caps(search.target), np.inf))
+    return replace(part, near=near.cut(search.unlike).under(part.caps(search.target)))
+
+
+def _better(part: Part, search: Search, polish: Polish) -> bool:
+    """Looks for a better choice where the first bound left a gap; whether the part may then still hold one better still."""
+    if shake(search, part.near.columns) and not ascend(part, search, AGAIN, polish):
+        return False
+    for times in (2, 4):
+        few, before = _kernel(part, search, times), search.upper
+        if search.late or search.limits.nodes == 0 or few.near.levels > (SMALL if few.near.cost.any() else SMALL_COVER):
+            break
+        if not few.near.hopeless:
+            _close(few, search)
+        if search.upper < before and not ascend(part, search, AGAIN, polish):
+            return False
+    return True
+
+# %% ../../notebooks/lib/analysis/branching.ipynb #ecc1e7dc
 def _first(search: Search, p: int) -> Part | None:
     """The whole problem with a first bound; None where no choice is allowed."""
     columns = np.arange(search.costs.count)
@@ -151,7 +179,7 @@ def _first(search: Search, p: int) -> Part | None:
         if all(cut.allows(chosen) for cut in search.unlike):
             search.offer(exchange(search, chosen, np.union1d(inside, chosen)))
 
-    if ascend(part, search, FIRST, polish) and (not shake(search, part.near.columns) or ascend(part, search, AGAIN, polish)):
+    if ascend(part, search, FIRST, polish) and _better(part, search, polish):
         caps = part.caps(search.target)
         part.near = search.costs.near(part.near.columns, np.nextafter(caps, np.inf)).cut(search.unlike).under(caps)
         part.lower = np.inf if part.near.hopeless else part.lower
