@@ -27,8 +27,9 @@ reports: install  ## MUNICIPALITY=sample: data bank, case studies, casebook
 	@$(BIN)/gsan report run $(MUNICIPALITY)
 	@$(BIN)/gsan casebook build
 
+# one process more than processors: many tests wait for a kernel, a browser or a limit of time
 test: install  ## everything testable here; names what it leaves out
-	@$(BIN)/python -m pytest -n logical --dist loadfile
+	@$(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print(1 + (os.cpu_count() or 1))') --dist loadfile
 
 check: install  ## formats, cleans, exports, lints, checks imports, runs the library notebooks
 	@$(BIN)/ruff format --quiet .
