@@ -100,6 +100,21 @@ def test_local_bivariate_morans_of_sids_are_the_published_ones():
     assert (found["other"] == around).all()
 
 
+def test_the_local_geary_of_st_louis_is_the_published_one_and_they_sum_to_the_global_one(columbus):
+    weights = from_gal("stl.gal")
+    rate = keyed(gpd.read_file(example("stl_hom.shp"))["HR8893"], weights)
+    found = hotspots.local_geary(rate, weights, permutations=999)
+    assert found.table["statistic"].iloc[0] == pytest.approx(0.696703432, abs=1e-9)  # esda's tests
+    # p 0.19 from 999 permutations of the smaller tail
+    assert found.table["p"].iloc[0] == pytest.approx(2 * 0.19, abs=0.08)
+    crime, rook = columbus["CRIME"], hotspots.weights(columbus, "rook")
+    local = hotspots.local_geary(crime, rook, permutations=99).table["statistic"]
+    n = len(columbus)
+    assert local.sum() / (2 * n) * (n - 1) / n == pytest.approx(
+        hotspots.geary(crime, rook, permutations=99).value, abs=1e-12
+    )  # Anselin 1995, eq. 26
+
+
 LATTICE = pd.Series([False] * 8 + [True] * 8)  # 4 x 4, the published example of esda and PySAL
 
 
@@ -276,7 +291,7 @@ def test_every_result_names_its_weights(columbus):
     crime = columbus["CRIME"]
     results = [
         f(crime, weights, permutations=49)
-        for f in (hotspots.moran, hotspots.geary, hotspots.getis_ord, hotspots.local_moran, hotspots.gi_star)
+        for f in (hotspots.moran, hotspots.geary, hotspots.getis_ord, hotspots.local_moran, hotspots.local_geary, hotspots.gi_star)
     ]
     assert {result.weights for result in results} == {"4 nearest centroids, binary"}
     assert all("4 nearest centroids, binary" in result.sentence() for result in results)

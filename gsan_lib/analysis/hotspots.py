@@ -13,6 +13,7 @@ import esda
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+from esda.crand import crand
 from libpysal.graph import Graph
 
 from . import patterns
@@ -34,7 +35,7 @@ from ..errors import DataError, UsageError
 weights = patterns.weights  # who is whose neighbour: `hotspots.weights(areas, "queen")`
 
 # %% auto #0
-__all__ = ['weights', 'moran', 'geary', 'getis_ord', 'local_moran', 'gi_star', 'Power', 'power']
+__all__ = ['weights', 'moran', 'geary', 'getis_ord', 'local_moran', 'gi_star', 'local_geary', 'Power', 'power']
 
 # %% ../../notebooks/lib/analysis/hotspots.ipynb #2ab0b91f
 def _global(measure: str, values: pd.Series, weights: Weights, permutations: int, seed: int) -> GlobalPattern:
@@ -120,6 +121,36 @@ def _z_scores(values: np.ndarray, graph: Graph) -> np.ndarray:
     matrix, n = graph.sparse.tocsr(), len(values)
     total, squares = np.asarray(matrix.sum(axis=1)).ravel(), np.asarray(matrix.power(2).sum(axis=1)).ravel()
     return (matrix @ values - values.mean() * total) / (values.std() * np.sqrt((n * squares - total**2) / (n - 1)))
+
+# %% ../../notebooks/lib/analysis/hotspots.ipynb #6ea20002
+def _unlikeness(i: int, z: np.ndarray, permuted: np.ndarray, weights_i: np.ndarray, scaling: object) -> np.ndarray:
+    # local Geary of place i under esda's permutations; the first weight is the place's own
+    others = np.delete(z, i)[permuted[:, : len(weights_i) - 1]]
+    return (z[i] - others) ** 2 @ weights_i[1:]
+
+
+def local_geary(
+    values: pd.Series,  # one number per area; index = the areas' keys
+    weights: Weights,
+    *,
+    level: float = 0.05,  # false-discovery rate, 0..1
+    permutations: int = 9999,
+    seed: int = SEED,
+) -> LocalPattern:  # kinds: high-high, low-low, alike (about the mean), unlike, not significant, no neighbour
+    """Local Geary: areas whose neighbours are unusually like or unlike them. Raises DataError as `moran`."""
+    z = checked(values, weights, permutations)
+    z = (z - z.mean()) / z.std()
+    graph = weights.ready()
+    matrix = graph.sparse.tocsr()
+    total, lag = np.asarray(matrix.sum(axis=1)).ravel(), matrix @ z
+    c = z**2 * total - 2 * z * lag + matrix @ z**2
+    with seeded(seed):
+        _, simulated = crand(z, graph, c, permutations, True, 1, _unlikeness, seed=seed, alternative="two-sided")
+    typical = np.median(simulated, axis=1)
+    same = np.select([(z > 0) & (lag > 0), (z < 0) & (lag < 0)], ["high-high", "low-low"], "alike")
+    return corrected(
+        "local Geary", values, c, two_sided(simulated.T, c), np.where(c < typical, same, "unlike"), weights, level, permutations, seed
+    )
 
 # %% ../../notebooks/lib/analysis/hotspots.ipynb #479d94bc
 @dataclass(frozen=True)
