@@ -58,6 +58,9 @@ def test_days_over_the_standards_are_those_of_the_files(told, raw):
         assert years.loc[year, "missing"] == sum(fine == "" for _, fine in days.values())
         assert years.loc[year, "days"] == len(days)
     assert told.number("over") == 23
+    stations = told.table("stations").set_index("station")
+    assert stations.loc[STATION, ["over_2018", "over_2021", "over_2024"]].tolist() == [66, 36, 23]
+    assert stations.loc["홍릉로", "over_2018"] == 99, "the station by the road in the same gu had more in 2018"
 
 
 def test_rule_that_follows_yesterday_is_counted_from_the_files(told, raw):

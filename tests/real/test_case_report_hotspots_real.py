@@ -13,6 +13,8 @@ from case_cells import Played, play
 from pyproj import Geod, Transformer
 
 from gsan_lib import bank, settings
+from gsan_lib.bank.snapshots import open_bank
+from gsan_lib.bank.store import Writer
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
@@ -123,3 +125,38 @@ def test_the_report_says_that_it_is_not_of_korea_and_what_is_missing(told, asked
     blank = sum(not row["Latitude"] or (float(row["Latitude"]).is_integer() and float(row["Longitude"]).is_integer()) for row in asked)
     assert f"{blank:,}건" in limits
     assert "볼티모어" in told.results["question"]
+
+
+def test_with_outlines_the_cells_are_those_of_the_municipality_and_named_by_dong(told, real_bank, banked, choice, tmp_path_factory):
+    """The same stream, moved in metres and without turning onto Gwangsan: every place inside gets the name of its dong, the rest is left out and told."""
+    place = tmp_path_factory.mktemp("moved")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GSAN_BANK", real_bank)
+        stream = bank.load("baltimore/resident_reports")
+        patch.setenv("GSAN_BANK", banked("gwangsan", ["dong_boundaries"], place / "bank"))
+        dongs = bank.load("gwangsan/dong_boundaries")
+        middle, here = dongs.union_all().centroid, stream.union_all().centroid
+        moved = stream.set_geometry(stream.geometry.translate(middle.x - here.x, middle.y - here.y).set_crs(5179, allow_override=True))
+        with Writer("gwangsan/resident_reports", crs="EPSG:5179", bank=open_bank(str(place / "bank"))) as writer:
+            writer.write(moved)
+            writer.publish(
+                {
+                    "as_of": "2019-02-13",
+                    "title_ko": "옮긴 민원",
+                    "source": "시험",
+                    "licence": "-",
+                    "attribution": "시험",
+                    "note": "시험",
+                    "published": True,
+                }
+            )
+        there = play("report_hotspots", place / "edition", patch, municipality="gwangsan", **choice)
+    patrol = there.table("patrol")
+    assert set(patrol["where"]) <= set(dongs["dong_name"])
+    assert len(patrol) == 30
+    assert "경계 밖의" in there.results["texts"][1]
+    assert "한국 지자체의 자료가 아닙니다" not in " ".join(there.results["limits"])
+    assert patrol["reports"].max() <= told.table("patrol")["reports"].max() + 10, (
+        "cells are cut elsewhere, their counts are of the same size"
+    )
+    assert there.number("kept") == told.number("kept"), "what needs no place does not change"
