@@ -38,7 +38,7 @@ def spots(inbox) -> dict[str, np.ndarray]:
 def report(real_bank, tmp_path_factory: pytest.TempPathFactory) -> Played:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GSAN_BANK", real_bank)
-        return play("cctv_siting", tmp_path_factory.mktemp("cctv") / "edition", patch, municipality="dongdaemun")
+        return play("cctv_siting", tmp_path_factory.mktemp("cctv") / "edition", patch, municipality="dongdaemun", poles=["crossings", "junctions"])
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_one_site_covers_many_points_and_taking_the_best_single_sites_is_worse_t
     points = np.column_stack([ground.geometry.x, ground.geometry.y])
     dark = cKDTree(np.vstack(list(spots.values()))).query(points)[0] > 50
     points, people = points[dark], people[dark]
-    lists = [bank.load(f"dongdaemun/{name}") for name in ("lights", "crossings", "junctions")]
+    lists = [bank.load(f"dongdaemun/{name}") for name in ("crossings", "junctions")]
     places = pd.concat([frame.geometry.dropna() for frame in lists], ignore_index=True).drop_duplicates()
     tree = cKDTree(points)
     near = tree.query_ball_point(np.column_stack([places.x, places.y]), 50)
