@@ -32,9 +32,17 @@ CENTROIDS = DATA / "codes" / "coordinate_UTMK_이름포함.tsv"
 SIDES = ("gsan", "within", "intersects", "cluster")
 
 
+def centroids(path: Path) -> pd.DataFrame:
+    """ADMCD, X, Y of the table; 3,500 made places over the country where the real files are not at hand."""
+    if path.exists():
+        return pd.read_csv(path, sep="\t", usecols=["ADMCD", "X", "Y"], dtype={"ADMCD": str})
+    where = np.random.default_rng(20260101).uniform([750_000, 1_470_000], [1_300_000, 2_060_000], (3500, 2))
+    return pd.DataFrame(where, columns=["X", "Y"]).assign(ADMCD=[f"{number:010d}" for number in range(1, 3501)])
+
+
 def areas(path: Path) -> gpd.GeoDataFrame:
     """Voronoi cells of the distinct centroids, in a fixed order."""
-    table = pd.read_csv(path, sep="\t", dtype={"ADMCD": str})
+    table = centroids(path)
     places = table[~table["ADMCD"].str.endswith("00000")].drop_duplicates(["X", "Y"]).sort_values("ADMCD")
     points = shapely.multipoints(places[["X", "Y"]].to_numpy(dtype=float))
     cut = shapely.intersection(shapely.get_parts(shapely.voronoi_polygons(points)), shapely.envelope(points))
@@ -46,7 +54,7 @@ def areas(path: Path) -> gpd.GeoDataFrame:
 def made(path: Path, count: int, spread: str) -> np.ndarray:
     """`count` points: x, y."""
     rng = np.random.default_rng(20260101)
-    table = pd.read_csv(path, sep="\t", usecols=["X", "Y"])
+    table = centroids(path)[["X", "Y"]]
     low, high = table.min().to_numpy(dtype=float), table.max().to_numpy(dtype=float)
     if spread == "uniform":
         return rng.uniform(low, high, (count, 2))
@@ -109,10 +117,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--child", choices=SIDES, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if not given.cells.exists():
-        raise SystemExit(
-            f"`{given.cells}` is not there; name a table of centroids with --cells, or the folder of the real files with GSAN_INBOX."
-        )
+    if not given.cells.exists() and given.cells != CENTROIDS:
+        raise SystemExit(f"`{given.cells}` is not there; name a table of centroids (ADMCD, X, Y) with --cells.")
     if given.child:
         print(json.dumps(run(given.child, given.cells, given.points, given.spread)))
         return
@@ -143,7 +149,8 @@ def main() -> None:
     if given.json:
         print(json.dumps(answer, indent=2))
         return
-    print(f"{given.points:,} points ({given.spread}) over {results['gsan']['polygons']:,} Voronoi cells")
+    whose = "the country's dongs" if given.cells.exists() else "made places"
+    print(f"{given.points:,} points ({given.spread}) over {results['gsan']['polygons']:,} Voronoi cells of {whose}")
     for side, name in zip(SIDES, ("gsan count_points", "sjoin within", "sjoin intersects", "gsan on 2 workers"), strict=True):
         one = results[side]
         memory = f"{one['mb']:6,} MB more" if "mb" in one else f"({one['frame']})"

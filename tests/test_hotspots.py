@@ -490,6 +490,27 @@ def test_the_even_edge_is_level_up_to_the_outline_where_the_plain_kernel_falls_o
     assert even.events == int(everywhere.intersects(clipped.union_all()).sum())
 
 
+def test_events_per_resident_are_the_ratio_of_two_sums_worked_by_hand():
+    cells = grid(12)
+    made = np.random.default_rng(12)
+    people = pd.Series(made.integers(0, 60, 144).astype(float), index=cells.index)
+    events = gpd.GeoSeries(gpd.points_from_xy(*made.uniform(0, 1250, (2, 90))), crs="EPSG:5179")
+    found = density_module.per_resident(events, cells, people, 300, least=200)
+    inside = events[events.intersects(cells.union_all())]
+    assert (found.events, found.outside) == (len(inside), 90 - len(inside))
+    for cell in (0, 70, 143):
+        middle = cells.centroid[cell]
+        kernel = lambda places: np.clip(1 - (places.distance(middle) / 300) ** 2, 0, None) ** 2  # noqa: B023
+        residents = (kernel(cells.centroid) * people).sum()
+        assert found.residents[cell] == pytest.approx(residents)
+        assert found.values[cell] == pytest.approx(1000 * kernel(inside).sum() / residents) or residents < 200
+    assert found.values.isna().equals(found.residents < 200)
+    with pytest.raises(DataError, match="different keys"):
+        density_module.per_resident(events, cells, people.iloc[1:], 300)
+    with pytest.raises(DataError, match="Give 0 where nobody lives"):
+        density_module.per_resident(events, cells, people - 100, 300)
+
+
 def test_density_refuses_degrees_and_a_bandwidth_below_a_cell():
     point = gpd.GeoSeries([Point(50, 50)], crs="EPSG:5179")
     with pytest.raises(UsageError, match="side of a cell, 100 m"):

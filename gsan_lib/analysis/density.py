@@ -16,13 +16,13 @@ import shapely
 from scipy.sparse import csr_array
 from scipy.spatial import cKDTree
 
-from ..errors import CrsError, DataError, UsageError
+from ..errors import CrsError, DataError, UsageError, some
 from ..geo import coordinates_of
 
 M2_PER_KM2 = 1_000_000
 
 # %% auto #0
-__all__ = ['M2_PER_KM2', 'Density', 'density']
+__all__ = ['M2_PER_KM2', 'Density', 'density', 'PerResident', 'per_resident']
 
 # %% ../../notebooks/lib/analysis/density.ipynb #2291b8bd
 @dataclass(frozen=True)
@@ -91,3 +91,54 @@ def _checked_points(events, cells, bandwidth_m: float, edge: str) -> tuple[gpd.G
             f"`bandwidth_m`={bandwidth_m}; it must be at least the side of a cell, {side:.0f} m, or events fall between the cells."
         )
     return points, shapes
+
+# %% ../../notebooks/lib/analysis/density.ipynb #de510002
+@dataclass(frozen=True)
+class PerResident:
+    """Events per 1,000 residents around each cell, and what it was made with."""
+
+    values: pd.Series  # events per 1,000 residents, index of the cells; NaN where too few live within reach
+    residents: pd.Series  # weighted residents within reach, same index
+    bandwidth_m: float
+    least: float  # weighted residents below which there is no value
+    events: int  # inside the cells
+    outside: int  # events outside the cells, left out
+
+    @property
+    def blank(self) -> int:
+        """Cells without a value."""
+        return int(self.values.isna().sum())
+
+    def sentence(self) -> str:
+        """How the map was made, as one sentence."""
+        return (
+            f"{self.events} events inside ({self.outside} outside) per 1,000 residents, quartic kernel, bandwidth {self.bandwidth_m:g} m; {self.blank} of {len(self.values)} cells "
+            f"have fewer than {self.least:g} weighted residents within reach and no value."
+        )
+
+
+def per_resident(
+    events: gpd.GeoSeries | gpd.GeoDataFrame,  # points, projected CRS in metres
+    cells: gpd.GeoSeries | gpd.GeoDataFrame,  # grid of the study area, polygons, same CRS, unique index
+    residents: pd.Series,  # persons in each cell, >= 0, index of `cells`
+    bandwidth_m: float,  # metres, at least the side of a cell
+    *,
+    least: float = 50.0,  # weighted residents within reach
+) -> PerResident:
+    """Smoothed events per 1,000 residents. Raises as `density`, and DataError for missing or negative residents or another index."""
+    points, shapes = _checked_points(events, cells, bandwidth_m, "kept")
+    if not residents.index.equals(shapes.index):
+        raise DataError(
+            f"`residents` ({len(residents)}) and `cells` ({len(shapes)}) have different keys; use `residents.reindex(cells.index)`."
+        )
+    if (wrong := ~(residents >= 0)).any():
+        raise DataError(
+            f"{wrong.sum()} of {len(residents)} cells have missing or negative `residents` ({some(residents.index[wrong])}). Give 0 where nobody lives."
+        )
+    inside = np.unique(shapes.sindex.query(points.to_numpy(), predicate="intersects")[0])
+    centres = shapely.get_coordinates(shapes.centroid.to_numpy())
+    reports = np.asarray(_kernel(shapely.get_coordinates(points.to_numpy()[inside]), centres, bandwidth_m).sum(axis=0)).ravel()
+    people = _kernel(centres, centres, bandwidth_m) @ residents.to_numpy(dtype=float)
+    rate = np.divide(1000 * reports, people, out=np.full(len(shapes), np.nan), where=people >= max(least, np.finfo(float).tiny))
+    values, around = pd.Series(rate, index=shapes.index, name="per_1000_residents"), pd.Series(people, index=shapes.index, name="residents")
+    return PerResident(values, around, bandwidth_m, least, len(inside), len(points) - len(inside))
