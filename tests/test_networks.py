@@ -9,6 +9,7 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -245,6 +246,70 @@ def test_without_streets_the_result_says_straight_lines():
     assert near.how.startswith("Along streets")
 
 
+# ---- layers of lines
+
+
+def as_lines(place: np.ndarray, lanes: pd.DataFrame) -> gpd.GeoSeries:
+    """One straight line for each street of a table."""
+    ends = np.stack([place[lanes["from"]], place[lanes["to"]]], axis=1) + [X0, Y0]
+    return gpd.GeoSeries(shapely.linestrings(ends), crs="EPSG:5179")
+
+
+@pytest.mark.parametrize("split_m", [30.0, 1000.0])
+def test_lines_of_a_chessboard_are_its_streets(split_m):
+    place, lanes = grid(6)
+    draw = np.random.default_rng(12)
+    lines = as_lines(place, lanes).iloc[draw.permutation(len(lanes))]
+    lines = lines.where(draw.random(len(lines)) < 0.5, lines.reverse()).translate(0.1, -0.1)  # half drawn the other way, all a little off
+    net = networks.network_of_lines(lines, split_m=split_m)
+    found = streets.along_streets(points(place), points(place[[0, 14]]), net, within_m=950).od
+    expected = streets.along_streets(points(place), points(place[[0, 14]]), networks.street_network(points(place), lanes), within_m=950).od
+    assert found.dense() == pytest.approx(expected.dense(), abs=0.3)
+    assert net.length.sum() == pytest.approx(100 * len(lanes))
+    assert net.part.max() == 0
+
+
+def test_ends_join_within_the_tolerance_and_crossings_do_not():
+    lines = gpd.GeoSeries.from_wkt(
+        ["LINESTRING (0 0, 100 0)", "MULTILINESTRING ((100.4 0, 200 0), (300 0, 400 0))", "LINESTRING (150 -50, 150 50)"], crs="EPSG:5179"
+    )
+    assert networks.network_of_lines(lines).part.max() == 2
+    assert networks.network_of_lines(lines, tolerance_m=0.3).part.max() == 3
+
+
+def test_one_way_lines_lead_as_they_are_drawn():
+    lines = gpd.GeoSeries.from_wkt(["LINESTRING (0 0, 100 0)", "LINESTRING (100 0, 100 100)"], crs="EPSG:5179", index=["one way", "both"])
+    net = networks.network_of_lines(lines, oneway=pd.Series([True, False], index=lines.index))
+    a, b, c = (gpd.GeoSeries.from_xy([x], [y], crs="EPSG:5179") for x, y in ((0, 0), (100, 0), (100, 100)))
+    ways = {
+        name: streets.along_streets(one, other, net, within_m=500).od.cost.tolist()
+        for name, one, other in (("ac", a, c), ("ca", c, a), ("cb", c, b))
+    }
+    assert ways == {"ac": [200], "ca": [], "cb": [100]}
+
+
+def test_a_ring_and_a_house_in_the_middle_of_a_long_street():
+    ring = gpd.GeoSeries.from_wkt(["LINESTRING (0 0, 0 100, 100 100, 100 0, 0 0)", "LINESTRING (0 0, -900 0)"], crs="EPSG:5179")
+    net = networks.network_of_lines(ring, split_m=50)
+    home, shop = (gpd.GeoSeries.from_xy([x], [y], crs="EPSG:5179") for x, y in ((100, 100), (-450, 0)))
+    assert streets.along_streets(home, shop, net, within_m=1000).od.cost == pytest.approx([650])
+    assert net.notes == ()
+
+
+def test_layers_that_hold_no_lines_are_refused():
+    with pytest.raises(DataError, match="1 of 1 rows of `lines` are no lines"):
+        networks.network_of_lines(points([(0, 0)]))
+    lines = gpd.GeoSeries.from_wkt(["LINESTRING (0 0, 100 0)"], crs="EPSG:5179")
+    with pytest.raises(DataError, match="one line is needed"):
+        networks.network_of_lines(lines.iloc[:0])
+    with pytest.raises(DataError, match="`oneway` must say yes or no for each of the 1 rows"):
+        networks.network_of_lines(lines, oneway=pd.Series([True, False]))
+    with pytest.raises(CrsError, match="4326"):
+        networks.network_of_lines(lines.set_crs(4326, allow_override=True))
+    with pytest.raises(ModelError, match="longer than that"):
+        networks.network_of_lines(lines, split_m=0.1)
+
+
 # ---- OpenStreetMap
 
 HEAD = '<?xml version="1.0" encoding="UTF-8"?><osm version="0.6" generator="test">'
@@ -300,6 +365,9 @@ def test_an_extract_elsewhere_and_files_that_are_none_are_refused(tmp_path):
         osm.from_osm(file, mode="fly")
     with pytest.raises(InputError, match="there is no file"):
         osm.from_osm(tmp_path / "none.osm")
+    (tmp_path / "korea.osm.pbf").write_bytes(b"packed")
+    with pytest.raises(InputError, match="osmium cat"):
+        osm.from_osm(tmp_path / "korea.osm.pbf")
     (tmp_path / "bad.osm").write_text("not xml", encoding="utf-8")
     with pytest.raises(InputError, match="`bad.osm` is no OSM XML"):
         osm.from_osm(tmp_path / "bad.osm")

@@ -14,6 +14,7 @@ import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import shapely
 from scipy import sparse
 from scipy.sparse import csgraph
 from scipy.spatial import KDTree
@@ -23,7 +24,7 @@ from ..errors import CrsError, DataError, ModelError, some
 from ..geo import require_metric
 
 # %% auto #0
-__all__ = ['Positions', 'Metres', 'StreetNetwork', 'parts_of', 'street_network', 'snap']
+__all__ = ['Positions', 'Metres', 'StreetNetwork', 'parts_of', 'street_network', 'network_of_lines', 'snap']
 
 # %% ../../notebooks/lib/analysis/networks.ipynb #8e50dcee
 Positions = npt.NDArray[np.intp]
@@ -133,6 +134,70 @@ def street_network(
     return StreetNetwork(
         nodes.index, xy, tail, head, length, oneway, str(nodes.crs), parts_of(bare.graph, oneway=oneway), source, tuple(said)
     )
+
+# %% ../../notebooks/lib/analysis/networks.ipynb #ff70dc45
+def _ends(lines: npt.NDArray[np.object_], tolerance_m: float) -> tuple[Positions, Metres]:
+    """A number for the first and the last end of each line, equal where ends meet; and the place of each number."""
+    ends = np.concatenate([shapely.get_coordinates(shapely.get_point(lines, which)) for which in (0, -1)])
+    close = KDTree(ends).query_pairs(tolerance_m, output_type="ndarray")
+    together = sparse.coo_matrix((np.ones(len(close)), close.T), shape=(len(ends), len(ends)))
+    _, number = csgraph.connected_components(together, directed=False)
+    _, first = np.unique(number, return_index=True)
+    return number.reshape(2, -1).T, ends[first]
+
+
+def network_of_lines(
+    lines: gpd.GeoDataFrame | gpd.GeoSeries,  # streets, (multi)lines, metric CRS
+    *,
+    oneway: pd.Series | None = None,  # True where a line leads from its first to its last point only, index of `lines`; None: all both ways
+    tolerance_m: float = 0.5,  # ends within this distance are one crossing, metres, >= 0
+    split_m: float = 50.0,  # longest piece between two nodes, metres, > 0
+    source: str = "street lines",  # for reports
+) -> StreetNetwork:
+    """A street network from a layer of lines that meet at their ends. Raises CrsError, DataError, ModelError."""
+    require_metric(lines, "lines")
+    if not (tolerance_m >= 0 and split_m > tolerance_m):
+        raise ModelError(f"`tolerance_m`={tolerance_m} must be 0 or more metres and `split_m`={split_m} longer than that.")
+    kinds, empty = shapely.get_type_id(lines.geometry.to_numpy()), lines.geometry.is_empty.to_numpy()
+    if (bad := ~np.isin(kinds, (1, 5)) | empty).any() or not len(lines):
+        raise DataError(
+            f"{bad.sum()} of {len(lines)} rows of `lines` are no lines ({some(lines.index[bad])}). Set them aside; one line is needed."
+        )
+    if oneway is not None and (not oneway.index.equals(lines.index) or oneway.isna().any()):
+        raise DataError(
+            f"`oneway` must say yes or no for each of the {len(lines)} rows of `lines`, in their order. Use `oneway.reindex(lines.index)`."
+        )
+    parts, row = shapely.get_parts(lines.geometry.to_numpy(), return_index=True)
+    number, place = _ends(parts, tolerance_m)
+    many = np.maximum(np.ceil(shapely.length(parts) / split_m), 1).astype(int)
+    return _chained(lines, parts, row, number, place, many, oneway, source)
+
+# %% ../../notebooks/lib/analysis/networks.ipynb #131aa02f
+def _chained(
+    lines: gpd.GeoDataFrame | gpd.GeoSeries,
+    parts: npt.NDArray[np.object_],
+    row: Positions,
+    number: Positions,
+    place: Metres,
+    many: Positions,
+    oneway: pd.Series | None,
+    source: str,
+) -> StreetNetwork:
+    """Lines in so many equal pieces, each a chain of nodes between the two numbered ends."""
+    line = np.repeat(np.arange(len(parts)), many)  # of each piece
+    step = np.arange(len(line)) - np.repeat(np.cumsum(many) - many, many)
+    inner = step > 0  # the piece begins at a node between the ends
+    between = shapely.get_coordinates(shapely.line_interpolate_point(parts[line[inner]], step[inner] / many[line[inner]], normalized=True))
+    fresh = len(place) + np.cumsum(inner) - 1
+    tail = np.where(inner, fresh, number[line, 0])
+    last = step == many[line] - 1
+    head = np.where(last, number[line, 1], np.append(fresh[1:], 0))
+    streets = pd.DataFrame({"from": tail, "to": head, "length_m": shapely.length(parts)[line] / many[line]})
+    nodes = gpd.GeoSeries.from_xy(*np.vstack([place, between]).T, crs=lines.crs)
+    if oneway is not None:
+        back = streets[~oneway.to_numpy(bool)[row][line]].rename(columns={"from": "to", "to": "from"})
+        streets = pd.concat([streets, back], ignore_index=True)
+    return street_network(nodes, streets, oneway=oneway is not None, source=source)
 
 # %% ../../notebooks/lib/analysis/networks.ipynb #93353203
 def snap(

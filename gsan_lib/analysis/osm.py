@@ -186,6 +186,10 @@ def from_osm(
     """A street network from an OSM extract. Raises CrsError, DataError, InputError, ModelError."""
     if not Path(path).is_file():
         raise InputError(f"there is no file `{path}`. Give an .osm, .osm.bz2 or .osm.gz file.")
+    if Path(path).suffix == ".pbf":
+        raise InputError(
+            f"`{Path(path).name}` is packed (PBF); XML is read here. Cut and unpack it with `osmium extract` and `osmium cat -o town.osm.bz2`."
+        )
     try:
         with _tags_read():
             graph = osmnx.graph_from_xml(path, bidirectional=mode == "walk", simplify=False, retain_all=True)
