@@ -6,10 +6,10 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gsan_lib.analysis import access, equity
+from gsan_lib.analysis import access, distances, equity
 from gsan_lib.analysis.distances import between, od_matrix
 from gsan_lib.errors import CrsError, DataError, ModelError
 
@@ -117,6 +117,37 @@ def test_a_matrix_cut_short_is_not_asked_farther():
     with pytest.raises(ModelError, match="6 m.*5 m"):
         access.cumulative_opportunities(od, pd.Series({0: 1}), most=6)
     assert access.cumulative_opportunities(od, pd.Series({0: 1}), most=5).tolist() == [1, 0]
+
+
+places_on_a_lattice = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), min_size=0, max_size=14)
+
+
+@settings(deadline=None, max_examples=60)
+@given(places_on_a_lattice, places_on_a_lattice, st.sampled_from([0.0, 1.0, 5.0, 13.0]), st.sampled_from([1.0, 1.3]), st.integers(1, 5))
+def test_a_matrix_cut_at_a_distance_is_the_whole_matrix_without_the_rest(here, there, within, detour, block):
+    """Points on a lattice: many stand on one another, and many pairs lie exactly on the rim (3, 4, 5)."""
+    homes, sites = points(*here), points(*there)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(distances, "_BLOCK", block)
+        cut = between(homes, sites, within_m=within, detour=detour)
+    length = np.hypot(*(np.array(here, dtype=float).reshape(-1, 1, 2) - np.array(there, dtype=float).reshape(1, -1, 2)).transpose(2, 0, 1))
+    rows, cols = np.nonzero(length <= within / detour)
+    assert (cut.row.tolist(), cut.col.tolist()) == (rows.tolist(), cols.tolist())
+    assert cut.cost == pytest.approx(length[rows, cols] * detour)
+    assert cut.covers(within).toarray().tolist() == (length <= within / detour).tolist()
+    if here and there:
+        whole = between(homes, sites, detour=detour).dense()
+        assert whole == pytest.approx(between(sites, homes, detour=detour).dense().T)
+
+
+def test_a_matrix_does_not_depend_on_the_order_of_the_rows():
+    draw = np.random.default_rng(10)
+    homes, sites = points(*draw.uniform(0, 500, (60, 2)), ids=[f"h{k}" for k in range(60)]), points(*draw.uniform(0, 500, (20, 2)))
+    first = between(homes, sites, within_m=200)
+    again = between(homes.iloc[draw.permutation(60)], sites.iloc[draw.permutation(20)], within_m=200)
+    pd.testing.assert_frame_equal(first.to_frame(), again.to_frame(), check_exact=True)
+    table = first.to_frame().sample(frac=1, random_state=1)
+    pd.testing.assert_frame_equal(od_matrix(table).to_frame(), first.to_frame(), check_exact=True)
 
 
 # ---- inequality
