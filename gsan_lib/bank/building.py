@@ -17,6 +17,7 @@ from typing import Any
 from .. import settings
 from . import places
 from .intake import Order, file_sha256, recipe, take_in
+from .projections import working
 from .register import Edition, Source, register
 from .snapshots import Bank, believed, manifest, manifests, now, open_bank
 from .store import load
@@ -150,6 +151,7 @@ def build(
 ) -> list[Outcome]:
     """Raw files to snapshots. Raises UsageError for a wrong call, DataError for a broken register; a broken source is an outcome."""
     place, sources, bank = settings.municipality(municipality), register(municipality), bank or open_bank()
+    crs = working(place.crs)
     wanted = _wanted(sources, datasets, bank)
     known_at = known_at or now()
     outcomes: list[Outcome] = []
@@ -162,9 +164,7 @@ def build(
             if source.dataset not in FIRST and margin_m not in grounds:
                 grounds[margin_m] = _ground(place, margin_m, bank)
             for edition in source.editions:
-                order = Order(
-                    source, edition, inbox / edition.file, bank, grounds.get(margin_m), names, place.simulated, known_at, place.crs
-                )
+                order = Order(source, edition, inbox / edition.file, bank, grounds.get(margin_m), names, place.simulated, known_at, crs)
                 outcomes.append(_one(order, inbox, force, progress))
     return outcomes
 

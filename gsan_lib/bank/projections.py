@@ -13,7 +13,10 @@ from typing import Any
 
 import numpy as np
 from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError
 from pyproj.transformer import TransformerGroup
+
+from ..errors import InputError
 
 WORK_CRS = "EPSG:5179"  # metres; the bank's working CRS
 DEGREES = ("EPSG:4326",)
@@ -25,7 +28,7 @@ NORTHINGS = (1_440_000.0, 2_110_000.0)
 
 # %% auto #0
 __all__ = ['WORK_CRS', 'DEGREES', 'METRES', 'LONGITUDES', 'LATITUDES', 'EASTINGS', 'NORTHINGS', 'CrsFinding', 'transform',
-           'transformation', 'unit_of']
+           'transformation', 'unit_of', 'working']
 
 # %% ../../notebooks/lib/bank/projections.ipynb #fe14b915
 @dataclass(frozen=True)
@@ -87,3 +90,17 @@ def transformation(
 def unit_of(crs: str) -> str:
     """`degree` or `metre`."""
     return "degree" if CRS.from_user_input(crs).is_geographic else "metre"
+
+# %% ../../notebooks/lib/bank/projections.ipynb #c3a10002
+def working(
+    crs: str,  # as a municipality names it
+) -> str:
+    """The same CRS where distances can be measured in it. Raises InputError for an unknown one, degrees or feet."""
+    try:
+        units = {axis.unit_name for axis in CRS.from_user_input(crs).axis_info}
+    except CRSError:
+        units = set()
+    if units != {"metre"}:
+        came = ", ".join(sorted(units)) or "모르는 이름"
+        raise InputError(f"`municipality.yml`의 `crs`는 미터 좌표계여야 하는데 `{crs}`({came})이(가) 왔습니다. `EPSG:5179`처럼 쓰십시오.")
+    return crs
