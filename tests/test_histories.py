@@ -161,6 +161,10 @@ def test_half_a_split_and_wrong_shares_are_refused():
         histories.apportion(people({("A", 1): 100, ("A", 2): 70, ("N", 2): 30}), shares)
     with pytest.raises(DataError, match="not to 1"):
         histories.apportion(people({("A", 1): 100}), shares.assign(share=0.3))
+    with pytest.raises(DataError, match="negative"):
+        histories.apportion(people({("A", 1): 100}), shares.assign(share=[1.5, -0.25, -0.25]))
+    with pytest.raises(DataError, match="down to the newest"):
+        histories.apportion(people({("A", 1): 100}), pd.DataFrame({"old": ["A", "B"], "new": ["B", "C"], "share": 1.0}))
     with pytest.raises(DataError, match="no weight"):
         histories.shares_of(histories.declare([("A", "N")], "x"), pd.Series({"M": 3}))
     with pytest.raises(DataError, match="weight 0"):

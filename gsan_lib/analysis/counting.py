@@ -169,13 +169,20 @@ def _tally(part: Any, locator: Locator, xy: tuple[str, str], crs: object) -> np.
     return tally
 
 # %% ../../notebooks/lib/analysis/counting.ipynb #6f62f297
+def _fitting(points: Any) -> int:
+    """Cells for so many points: a fine raster for a few of them would cost more than it saves."""
+    if hasattr(points, "to_delayed") or not hasattr(points, "iloc"):
+        return CELLS
+    return min(CELLS, max(10_000, 2 * len(points)))
+
+
 def count_points(
     points: Any,  # GeoDataFrame, GeoSeries, DataFrame with `xy`, a Dask frame of one of them, or an iterable of such parts
     areas: gpd.GeoDataFrame,  # valid polygons; their order decides on borders and overlaps
     *,
     key: str | None = None,  # column that names the areas; None takes the index
     xy: tuple[str, str] = ("x", "y"),  # columns of coordinates where `points` has no geometry, in the CRS of `areas`
-    cells: int | None = None,  # of the raster at most; None: four per point, up to CELLS. The counts do not depend on it
+    cells: int | None = None,  # of the raster at most; None: as fits the points. The counts do not depend on it
 ) -> PointCounts:
     """Points by area, each counted once. Raises CrsError for differing systems, InputError for what is no point, DataError for invalid areas."""
     invalid = areas.index[~areas.geometry.is_valid | areas.geometry.isna()]
@@ -183,8 +190,8 @@ def count_points(
         raise DataError(
             f"{len(invalid)} of {len(areas)} areas are invalid or missing ({some(invalid)}). Use `geo.repair(areas)`, and say so."
         )
-    if cells is None:  # a raster for a hundred points would cost more than it saves
-        cells = min(CELLS, max(10_000, 4 * len(points))) if hasattr(points, "iloc") and not hasattr(points, "to_delayed") else CELLS
+    if cells is None:
+        cells = _fitting(points)
     crs = areas.crs
     if hasattr(points, "to_delayed"):
         shared = dask.delayed(Locator.of)(areas, cells)  # made on a worker: the areas are smaller than the raster

@@ -256,6 +256,33 @@ class Apportioned:
         return f"{cells} of {of} values ({value:.1%} of the total) are estimated by fixed shares of {self.shares['old'].nunique()} old codes; the totals of all periods are kept."
 
 # %% ../../notebooks/lib/analysis/histories.ipynb #b7ed6193
+def _check_shares(shares: pd.DataFrame) -> None:
+    problems = []
+    sums = shares.groupby("old")["share"].sum()
+    if len(wrong := sums.index[(sums - 1).abs() > 1e-9]):
+        problems.append(f"the shares of {some(wrong)} add up to {some(sums[wrong].round(6))}, not to 1; totals would change")
+    if len(negative := shares.loc[~(shares["share"] >= 0), "old"].unique()):
+        problems.append(f"a share of {some(negative)} is negative or missing")
+    if len(steps := shares.loc[(shares["old"] != shares["new"]) & shares["new"].isin(shares["old"]), "new"].unique()):
+        problems.append(f"{some(steps)} is an heir and divided itself; give the shares of the oldest codes down to the newest")
+    if problems:
+        raise DataError("; ".join(problems) + ".", problems)
+
+
+def _divided(table: pd.DataFrame, heirs: Mapping[str, set[str]]) -> list[bool]:
+    # whether a row's value is shared out; a code that is its own heir is divided only before the others exist
+    present = table.groupby("period")["code"].agg(set).to_dict()
+    split, half = [], []
+    for code, period in zip(table["code"], table["period"], strict=True):
+        others = heirs.get(code, set()) - {code}
+        there = others & present[period] if code in heirs.get(code, set()) else set()
+        half += [f"{code} in {period}"] if there and there != others else []
+        split.append(bool(others) and not there)
+    if half:
+        raise DataError(f"Some but not all heirs of {some(half)} have a value of their own; give the shares of each step by itself.", half)
+    return split
+
+
 def apportion(
     series: pd.Series,  # counts that add up; index = (code, period)
     shares: pd.DataFrame,  # old, new, share; adds up to 1 for every old code
@@ -265,21 +292,8 @@ def apportion(
     Raises DataError for shares that lose or make people, or half a split.
     """
     table = _checked(series)
-    sums = shares.groupby("old")["share"].sum()
-    if len(wrong := sums.index[(sums - 1).abs() > 1e-9]):
-        raise DataError(f"The shares of {some(wrong)} add up to {some(sums[wrong].round(6))}, not to 1; totals would change.")
-    heirs = shares.groupby("old")["new"].agg(set).to_dict()
-    present = table.groupby("period")["code"].agg(set).to_dict()
-    split, half = [], []
-    for code, period in zip(table["code"], table["period"], strict=True):
-        others = heirs.get(code, set()) - {code}
-        there = (
-            others & present[period] if code in heirs.get(code, ()) else set()
-        )  # an heir of itself: divided only before the others exist
-        half += [f"{code} in {period}"] if there and there != others else []
-        split.append(bool(others) and not there)
-    if half:
-        raise DataError(f"Some but not all heirs of {some(half)} have a value of their own; give the shares of each step by itself.")
+    _check_shares(shares)
+    split = _divided(table, {str(old): set(new) for old, new in shares.groupby("old")["new"]})
     parts = table.assign(split=split).merge(shares, left_on="code", right_on="old", how="left")
     stays = ~parts["split"]
     parts.loc[stays, ["new", "share"]] = parts.loc[stays, "code"].to_frame("new").assign(share=1.0)
