@@ -12,6 +12,7 @@ import pytest
 from browser import opened
 from toy_editions import toy  # noqa: F401
 
+from gsan_lib import cli
 from gsan_lib.errors import CaseError, MissingData, StoreError, UsageError
 from gsan_lib.reports import casebook
 from gsan_lib.reports.korean_search import KoreanPairs, index_terms, query_terms
@@ -107,6 +108,22 @@ def test_datasets_are_named_in_korean_and_not_after_the_sample():
     names = casebook_pages.dataset_names()
     assert names["parks"] == "도시공원"
     assert not [name for name in names.values() if "모의" in name]
+
+
+def test_a_report_from_data_that_are_not_public_is_kept_back_unless_asked_for(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("GSAN_REPORTS", str(tmp_path / "reports"))
+    made_editions.write(tmp_path / "reports", "gwangsan", "fire_water", "소방용수시설")
+    folder = made_editions.write(tmp_path / "reports", "gwangsan", "park_access", "민원과 공원")
+    told = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    told["data"] = [one | {"access": "internal"} for one in told["data"]]
+    (folder / "results.json").write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
+    assert cli.run(["casebook", "build", "--out", str(tmp_path / "site"), "--language", "ko"]) == cli.DONE
+    assert "1편은 뺐습니다(gwangsan/park_access/default)" in capsys.readouterr().out
+    assert not list((tmp_path / "site").rglob("*park_access*"))
+    assert "민원과 공원" not in (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
+    built = casebook.build(out=tmp_path / "inside", languages=("ko",), internal=True)
+    assert built.editions == 2
+    assert not built.kept_back
 
 
 def test_a_build_that_fails_leaves_the_last_site_and_nothing_else(tmp_path, monkeypatch):

@@ -36,7 +36,7 @@ from .case_labels import labels
 from .casebook_compare import Known
 from .casebook_language import ASSETS, Shell
 from .casebook_pages import Contents, asked, contents, town, write_comparisons, write_files, write_sources
-from .casebook_told import tell
+from .casebook_told import Told, tell
 from .editions import digest
 from ..settings import casebook_dir, municipality
 
@@ -194,13 +194,23 @@ class Built:
     languages: tuple[str, ...] = ("ko",)  # the first is at the root
     histories: int = 0  # reports of which there is more than one edition
     comparisons: int = 0  # cases that more than one municipality has answered
+    kept_back: tuple[str, ...] = ()  # editions that rest on data which are not public, municipality/case/variant
 
 
-def _gathered(places: Sequence[str], known: Known) -> Contents:
+def _is_public(one: Told) -> bool:
+    """Whether none of the data that an edition read is kept from the public."""
+    return all((data.get("access") or "public") == "public" for data in one.results.get("data") or [])
+
+
+def _gathered(places: Sequence[str], known: Known, internal: bool) -> tuple[Contents, tuple[str, ...]]:
+    """What the site tells, and the editions that are kept back."""
     for place in places:
         municipality(place)
     words = labels()
-    told = [tell(one, words) for one in editions.newest()]
+    every = [tell(one, words) for one in editions.newest()]
+    told = [one for one in every if internal or _is_public(one)]
+    back = tuple(f"{one.source.municipality}/{one.source.case}/{one.variant}" for one in every if one not in told)
+    kept_back = tuple(one for one in back if not places or one.split("/")[0] in places)
     ids = list(places) or sorted({one.source.municipality for one in told}, key=lambda place: (place == "sample", place))
     cases = asked()
     found = [town(place, [one for one in told if one.source.municipality == place], cases) for place in ids]
@@ -208,7 +218,7 @@ def _gathered(places: Sequence[str], known: Known) -> Contents:
         raise MissingData(
             f"사례집에 실을 보고서가 없습니다({', '.join(ids) or '모든 지자체'}). 먼저 `gsan report run {ids[0] if ids else 'sample'}`을(를) 실행하십시오."
         )
-    return contents(found, words, known)
+    return contents(found, words, known), kept_back
 
 
 def _exchange(site: Path, out: Path) -> None:
@@ -264,6 +274,8 @@ def build(
     places: Sequence[str] | None = None,  # municipality ids; none: all that have editions
     out: Path | None = None,  # folder of the site; default `settings.casebook_dir()`
     languages: Sequence[str] = ("ko", "en"),  # the first is at the root of the site, the second in its folder `en`
+    *,
+    internal: bool = False,  # True: also editions that rest on data which are not public, for a site inside the office
 ) -> Built:
     """Build the casebook from the newest editions. Raises MissingData without editions, UsageError for a folder that is something else, StoreError where it cannot write."""
     out = (out or casebook_dir()).absolute()
@@ -271,7 +283,7 @@ def build(
     try:
         known = _remembered(out)
         last = out if known else None
-        found = _gathered(places or [], known)
+        found, kept_back = _gathered(places or [], known, internal)
         warnings = _build_in(draft, found, languages, last)
         _remember(draft / "site", known)
         _exchange(draft / "site", out)
@@ -286,6 +298,7 @@ def build(
         tuple(languages),
         len(found.histories),
         len(found.comparisons),
+        kept_back,
     )
 
 
