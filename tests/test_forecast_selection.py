@@ -219,3 +219,44 @@ def test_too_few_errors_promise_nothing():
     radius, pools = intervals.panel_radii(np.ones((2, 1, 3)), 0.95, 3)
     assert np.isinf(radius).all()
     assert pools["all"] == 3
+
+
+def test_a_dead_week_before_an_origin_costs_a_smoother_that_origin_and_not_its_place():
+    cube = weekly(places=1)
+    cube[0, 202:210] = np.nan  # before the eleventh of twelve origins (280 - 70) nothing is known for a week
+    found = selection.select(cube, {"theta": Theta(7), "usual": Usual(7, 4)}, horizon=7, season=7, origins=12)
+    assert "theta" in found.scores.index
+    assert found.trial.failed["theta"].startswith("at 1 of 12 origins: 1 of 1 series: `p0`: nothing in the last 8 steps")
+    assert np.isfinite(found.scores["mase"]).all()
+    blind = found.trial.forecasts.sel(model="theta").isnull().all(dim=("place", "step"))
+    assert int(blind.sum()) == 1
+    assert found.by_origin.loc[blind["origin"].to_numpy()[blind.to_numpy()], "usual"].isna().all()  # compared with no one there
+
+
+def test_a_rule_that_was_no_better_than_naive_hands_over_to_naive():
+    class Lucky:
+        name = "lucky"
+
+        def fit(self, history):
+            return self
+
+        def predict(self, history, horizon):  # right in the first two trials, which are not judged, and in no later one
+            past = history.to_numpy()
+            early = past.shape[1] <= 280 - 12 * 7 + 7
+            return bt.forecast_frame(
+                history, weekly().to_numpy()[:, past.shape[1] : past.shape[1] + horizon] if early else past[:, -7:] * 1.3
+            )
+
+    found = selection.select(weekly(), {"lucky": Lucky()}, horizon=7, season=7, origins=12)
+    assert not found.beats_naive
+    assert set(found.table["model"]) == {"seasonal_naive"}
+    assert (found.table["forecast"] == found.table["seasonal_naive"]).all()
+    pd.testing.assert_series_equal(found.judged["forecast"], found.judged["seasonal_naive"], check_names=False)
+
+
+def test_a_patient_naive_row_takes_the_newest_value_of_each_phase():
+    cube = weekly(places=1, length=28)
+    cube[0, -7:-5] = np.nan
+    made = bt.Naive(7, patient=True).predict(cube, 7).to_numpy()[0]
+    np.testing.assert_array_equal(made, [*cube.to_numpy()[0, -14:-12], *cube.to_numpy()[0, -5:]])
+    assert np.isnan(bt.Naive(7).predict(cube, 7).to_numpy()[0, :2]).all()

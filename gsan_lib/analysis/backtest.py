@@ -8,7 +8,7 @@ Docs: https://github.com/gsan/gsan/analysis/backtest.html.md"""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import dataclass, field, is_dataclass, replace
 from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
@@ -79,16 +79,28 @@ class Naive:
 
     season: int = 1
     name: str = "naive"
+    patient: bool = False  # where the last value of a phase is missing, take the newest that is not
 
     def fit(self, history: xr.DataArray) -> Naive:
         """Nothing to learn."""
         return self
 
     def predict(self, history: xr.DataArray, horizon: int) -> xr.DataArray:
-        """The last season of each place, repeated over `horizon` days; a missing last value stays missing."""
-        last = history.to_numpy()[:, -self.season :]
+        """The last season of each place, repeated over `horizon` steps; a missing last value stays missing unless `patient`."""
+        past = history.to_numpy()
+        last = _newest(past, self.season) if self.patient else past[:, -self.season :]
         values = np.tile(last, (1, -(-horizon // self.season)))[:, :horizon]
         return forecast_frame(history, values)
+
+
+def _newest(past: np.ndarray, season: int) -> np.ndarray:
+    # the newest observed value of each phase of the last season
+    found = past[:, -season:].copy()
+    for cycle in range(1, past.shape[1] // season):
+        if not (unknown := np.isnan(found)).any():
+            break
+        found[unknown] = past[:, -season * (cycle + 1) : -season * cycle][unknown]
+    return found
 
 # %% ../../notebooks/lib/analysis/backtest.ipynb #a1738ab0
 def future(history: xr.DataArray, horizon: int) -> pd.Index:
@@ -113,7 +125,8 @@ class Backtest:
     forecasts: xr.DataArray  # model x origin x place x step (1..horizon)
     actual: xr.DataArray  # origin x place x step
     scale: np.ndarray  # MASE's scale by origin and place, from what was known at the origin; NaN where a series had never changed
-    every: int  # days between origins
+    every: int  # steps between origins
+    failed: Mapping[str, str] = field(default_factory=dict)  # model -> how often it could not forecast, and why the first time (`lenient`)
 
     @property
     def constant(self) -> tuple[str, ...]:
@@ -173,18 +186,28 @@ def backtest(
     refit: int = 13,  # a model is fitted anew at every `refit`-th origin
     least: int = 400,  # steps of history before the first origin
     season: int = 7,
+    lenient: bool = False,  # a model that cannot forecast at an origin (DataError) has NaN there and its reason in `failed`
 ) -> Backtest:
     """Rolling-origin evaluation (Tashman 2000): at each origin every model sees a copy of the past and nothing else."""
     at = origins(cube.sizes["time"], horizon, count, every, least)
     made: dict[str, list[np.ndarray]] = {name: [] for name in models}
     fitted: dict[str, Model] = {}
+    reasons: dict[str, list[str]] = {}
     for turn, origin in enumerate(at):
         past = cube.isel(time=slice(0, origin + 1)).copy(deep=True)
         for name, model in models.items():
-            if turn % refit == 0:
-                fitted[name] = known_by(model, past).fit(past)
-            made[name].append(known_by(fitted[name], past, model).predict(past.copy(deep=True), horizon).to_numpy())
-    return _collected(cube, made, at, horizon, every, season)
+            try:
+                if turn % refit == 0 or name not in fitted:
+                    fitted[name] = known_by(model, past).fit(past)
+                ahead = known_by(fitted[name], past, model).predict(past.copy(deep=True), horizon).to_numpy()
+            except DataError as error:
+                if not lenient:
+                    raise
+                reasons.setdefault(name, []).append(str(error))
+                ahead = np.full((cube.sizes["place"], horizon), np.nan)
+            made[name].append(ahead)
+    failed = {name: f"at {len(told)} of {len(at)} origins: {told[0]}" for name, told in reasons.items()}
+    return replace(_collected(cube, made, at, horizon, every, season), failed=failed)
 
 # %% ../../notebooks/lib/analysis/backtest.ipynb #128d808c
 def _collected(cube: xr.DataArray, made: Mapping[str, list[np.ndarray]], at: np.ndarray, horizon: int, every: int, season: int) -> Backtest:

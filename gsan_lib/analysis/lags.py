@@ -24,7 +24,7 @@ from .panel import time_step
 from ..errors import DataError, UsageError
 
 # %% auto #0
-__all__ = ['CALENDARS', 'KOREAN', 'lag_features', 'calendar_features', 'LagModel']
+__all__ = ['CALENDARS', 'KOREAN', 'FEW_ROWS', 'lag_features', 'calendar_features', 'LagModel']
 
 # %% ../../notebooks/lib/analysis/lags.ipynb #2c7a9f45
 def lag_features(
@@ -104,6 +104,9 @@ def calendar_features(
     return np.column_stack([*plain, days.loc[stamps.normalize(), KOREAN].to_numpy(dtype=float)])
 
 # %% ../../notebooks/lib/analysis/lags.ipynb #b6f52920
+FEW_ROWS = 20_000  # training rows below which trees are kept small: one series teaches less than 400, and big trees learn its noise
+
+
 @dataclass(frozen=True)
 class LagModel:
     """Regression on lags, calendar and known covariates, one model for all places and steps (scikit-learn)."""
@@ -141,7 +144,7 @@ class LagModel:
                 f"`{self.name}`: no training step has both a value and a value one season of {self.seasons[0]} before; too many gaps."
             )
         with threadpool_limits(1):  # the same trees on any machine
-            return replace(self, fitted=self._regressor(x.shape[1]).fit(x[seen], y[seen]))
+            return replace(self, fitted=self._regressor(int(seen.sum())).fit(x[seen], y[seen]))
 
     def predict(self, history: xr.DataArray, horizon: int) -> xr.DataArray:
         """place x horizon. Raises UsageError when it was not fitted or not for so long a horizon."""
@@ -190,15 +193,16 @@ class LagModel:
             parts.append(expected(self.covariates.until(origin), pd.DatetimeIndex(times), how=self.told).to_numpy())
         return np.column_stack(parts)
 
-    def _regressor(self, columns: int) -> Any:
+    def _regressor(self, rows: int) -> Any:
         if self.regressor is not None:
             return clone(self.regressor)
+        few = rows < FEW_ROWS
         return HistGradientBoostingRegressor(
             loss="absolute_error",
             max_iter=self.iterations,
             learning_rate=0.06,
-            max_leaf_nodes=31,
-            min_samples_leaf=30,
+            max_leaf_nodes=8 if few else 31,
+            min_samples_leaf=max(20, rows // 60) if few else 30,
             early_stopping=False,
             random_state=0,
         )

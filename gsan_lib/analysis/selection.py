@@ -8,7 +8,7 @@ Docs: https://github.com/gsan/gsan/analysis/selection.html.md"""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,7 @@ from ..errors import DataError, UsageError, some
 NAIVE, SEASONAL, CHOSEN = "naive", "seasonal_naive", "chosen"
 
 # %% auto #0
-__all__ = ['NAIVE', 'SEASONAL', 'CHOSEN', 'HOWS', 'usable', 'weights_by', 'Selection', 'select']
+__all__ = ['NAIVE', 'SEASONAL', 'CHOSEN', 'HOWS', 'LEAST_SHARE', 'usable', 'weights_by', 'Selection', 'select']
 
 # %% ../../notebooks/lib/analysis/selection.ipynb #624aa6fa
 def usable(
@@ -60,6 +60,7 @@ def usable(
 
 # %% ../../notebooks/lib/analysis/selection.ipynb #3539d196
 HOWS = ("best", "blend")
+LEAST_SHARE = 0.5  # of the steps, for which a candidate must have a forecast
 
 
 def weights_by(
@@ -102,12 +103,10 @@ class Selection:
     )  # index model (`chosen`: the rule); smape (percent), mase, wins (origins with a smaller MASE than the better naive row), origins
     by_origin: pd.DataFrame  # index origin; MASE of every model and of the rule at that origin, over all places
     weights: pd.DataFrame  # index place; share of each candidate in the forecast
-    judged: (
-        pd.DataFrame
-    )  # every judged trial: place, origin, time, step, actual, forecast, naive, seasonal_naive, lower_80 ... (NaN: no interval yet)
+    judged: pd.DataFrame  # every judged trial: place, origin, time, step, actual, forecast (the rule's, or naive's where that is used), naive, seasonal_naive, lower_80 ... (NaN: no interval yet)
     coverage: dict[float, Coverage]  # level -> measured; empty where there are too few origins to measure it
     pools: pd.DataFrame  # how many intervals came from which pool of errors, by level
-    beats_naive: bool  # whether the rule's mean MASE over the judged origins is below that of both naive rows
+    beats_naive: bool  # whether the rule's mean MASE over the judged origins is below that of both naive rows; if not, the better of them is the forecast
     breaks: tuple[Break, ...]  # known breaks inside the history or after it
     constant: tuple[str, ...]  # places that never change: MASE is not defined for them
     refused: dict[str, str]  # candidates that could not be used -> why
@@ -122,7 +121,7 @@ class Selection:
         models = sorted({name for name in self.weights.columns[(self.weights > 0).any()]})
         verdict = "beats" if self.beats_naive else "does not beat"
         return (
-            f"{' + '.join(models)}; the rule that chose it: MASE {rule['mase']:.3f} over {rule['origins']:.0f} judged origins {verdict} the better naive row "
+            f"{' + '.join(models)}; the rule's MASE {rule['mase']:.3f} over {rule['origins']:.0f} judged origins {verdict} the better naive row "
             f"({naive.idxmin()}, {naive.min():.3f}), better in {rule['wins']:.0f} of them."
         )
 
@@ -147,32 +146,39 @@ def select(
     """Choose by rolling origins, forecast, and say what it is worth. Raises DataError for a panel that cannot be judged, UsageError for a wrong call."""
     constant = usable(cube, season=season, horizon=horizon)
     every = every or horizon
-    models, refused = _usable_models(cube, candidates, horizon, season, every, origins)
-    trial = backtest(cube, models, horizon=horizon, count=origins, every=every, refit=refit, least=2 * season, season=season)
+    models = _with_naive(candidates, season)
+    trial = backtest(cube, models, horizon=horizon, count=origins, every=every, refit=refit, least=2 * season, season=season, lenient=True)
+    trial, refused = _kept(trial)
+    models = {str(name): models[str(name)] for name in trial.forecasts["model"].to_numpy()}
     lag = -(-horizon // every)
     if origins < warmup + lag + 1:
         raise DataError(
             f"{origins} origins; with a warm-up of {warmup} at least {warmup + lag + 1} are needed, so that one choice can be judged."
         )
-    losses, naive = _losses(trial), np.isin(list(models), [NAIVE, SEASONAL])
+    losses, naive, first = _losses(trial), np.isin(list(models), [NAIVE, SEASONAL]), warmup + lag - 1
     made = _by_rule(trial, losses, naive, lag, warmup, how, by_place)
-    band = band or max(1, min(season, -(-horizon // 4)))
-    errors = sized(trial.actual.to_numpy()[warmup + lag - 1 :], made, trial.scale[warmup + lag - 1 :], on)
-    held = tried(errors, levels=levels, band=band, lag=lag, calibration=calibration)
+    scores, by_origin = _scores(trial, made, losses, first)
+    beats = bool(scores.loc[CHOSEN, "mase"] < scores.loc[[NAIVE, SEASONAL], "mase"].min())
     weights = pd.DataFrame(
         weights_by(losses, naive, how=how, by_place=by_place), index=pd.Index(cube["place"].to_numpy(), name="place"), columns=list(models)
     )
+    if not beats:
+        better = str(scores.loc[[NAIVE, SEASONAL], "mase"].fillna(np.inf).idxmin())
+        weights.loc[:, :] = np.eye(len(models))[list(models).index(better)]
+        made = trial.forecasts.sel(model=better).to_numpy()[first:]
+    band = band or max(1, min(season, -(-horizon // 4)))
+    errors = sized(trial.actual.to_numpy()[first:], made, trial.scale[first:], on)
+    held = tried(errors, levels=levels, band=band, lag=lag, calibration=calibration)
     table, pools = _forecast(cube, models, weights, errors, levels, band, on, season, horizon)
-    scores, by_origin = _scores(trial, made, losses, warmup + lag - 1)
     return Selection(
         table,
         scores,
         by_origin,
         weights,
-        _judged(cube, trial, made, held.radius, warmup + lag - 1, on),
+        _judged(cube, trial, made, held.radius, first, on),
         held.coverage,
         pools,
-        bool(scores.loc[CHOSEN, "mase"] < scores.loc[[NAIVE, SEASONAL], "mase"].min()),
+        beats,
         _breaks(cube),
         constant,
         refused,
@@ -183,28 +189,25 @@ def select(
     )
 
 # %% ../../notebooks/lib/analysis/selection.ipynb #7f788b65
-def _usable_models(
-    cube: xr.DataArray, candidates: Mapping[str, Model], horizon: int, season: int, every: int, count: int
-) -> tuple[dict[str, Model], dict[str, str]]:
-    # candidates in alphabetical order, without those that cannot be fitted on the shortest history they will meet
+def _with_naive(candidates: Mapping[str, Model], season: int) -> dict[str, Model]:
+    # in alphabetical order
     if taken := {NAIVE, SEASONAL, CHOSEN} & set(candidates):
         raise UsageError(f"`{'`, `'.join(sorted(taken))}` is a row that is always there; give the candidate another name.")
-    length = cube.sizes["time"] - horizon - every * (count - 1)
-    if length < 2 * season:
-        raise DataError(
-            f"{cube.sizes['time']} steps; {count} origins every {every} steps with horizon {horizon} leave {length} before the first, "
-            f"{2 * season} are needed. Use fewer origins."
-        )
-    past = cube.isel(time=slice(0, length))
-    models: dict[str, Model] = {NAIVE: Naive(1, NAIVE), SEASONAL: Naive(season, SEASONAL)}
-    refused = {}
-    for name, model in candidates.items():
-        try:
-            known_by(model, past).fit(past).predict(past, horizon)
-            models[name] = model
-        except DataError as error:
-            refused[name] = str(error)
-    return dict(sorted(models.items())), refused
+    rows: dict[str, Model] = {NAIVE: Naive(1, NAIVE, patient=True), SEASONAL: Naive(season, SEASONAL, patient=True)}
+    return dict(sorted((rows | dict(candidates)).items()))
+
+
+def _kept(trial: Backtest) -> tuple[Backtest, dict[str, str]]:
+    # without the candidates that had a forecast for fewer than half of the steps, and why
+    known = np.isfinite(trial.forecasts.to_numpy()) | np.isnan(trial.actual.to_numpy())[None]
+    share = known.mean(axis=(1, 2, 3))
+    names = [str(name) for name in trial.forecasts["model"].to_numpy()]
+    refused = {
+        name: trial.failed.get(name, f"a forecast for {part:.0%} of the steps only")
+        for name, part in zip(names, share, strict=True)
+        if part < LEAST_SHARE and name not in (NAIVE, SEASONAL)
+    }
+    return replace(trial, forecasts=trial.forecasts.sel(model=[name for name in names if name not in refused])), refused
 
 
 def _breaks(cube: xr.DataArray) -> tuple[Break, ...]:
@@ -215,9 +218,13 @@ def _breaks(cube: xr.DataArray) -> tuple[Break, ...]:
 
 
 def _losses(trial: Backtest) -> np.ndarray:
-    # model x origin x place, MASE
+    # model x origin x place, MASE over the steps for which all models have a forecast
     wrong = np.abs(trial.forecasts.to_numpy() - trial.actual.to_numpy()[None])
-    return _mean(wrong, (3,)) / trial.scale[None]
+    return _mean(np.where(_common(trial), wrong, np.nan), (3,)) / trial.scale[None]
+
+
+def _common(trial: Backtest) -> np.ndarray:
+    return np.isfinite(trial.forecasts.to_numpy()).all(axis=0) & np.isfinite(trial.actual.to_numpy())
 
 # %% ../../notebooks/lib/analysis/selection.ipynb #6c18c3d0
 def _by_rule(trial: Backtest, losses: np.ndarray, naive: np.ndarray, lag: int, warmup: int, how: str, by_place: bool) -> np.ndarray:
@@ -242,7 +249,8 @@ def _mixed(forecasts: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _scores(trial: Backtest, made: np.ndarray, losses: np.ndarray, first: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    actual, names = trial.actual.to_numpy()[first:], [str(name) for name in trial.forecasts["model"].to_numpy()]
+    actual = np.where(_common(trial), trial.actual.to_numpy(), np.nan)[first:]
+    names = [str(name) for name in trial.forecasts["model"].to_numpy()]
     rule = _mean(np.abs(made - actual), (2,)) / trial.scale[first:]
     rows = {name: (trial.forecasts.to_numpy()[k, first:], losses[k, first:]) for k, name in enumerate(names)} | {CHOSEN: (made, rule)}
     by_origin = pd.DataFrame({name: _mean(loss, (1,)) for name, (_, loss) in rows.items()})
@@ -251,10 +259,10 @@ def _scores(trial: Backtest, made: np.ndarray, losses: np.ndarray, first: int) -
     scores = pd.DataFrame(
         {
             name: {
-                "smape": smape(np.where(np.isnan(there), np.nan, actual), np.where(np.isnan(there), 0.0, there)),
+                "smape": smape(actual, there),
                 "mase": float(_mean(loss, (0, 1))),
                 "wins": float((by_origin[name].to_numpy() < better).sum()),
-                "origins": float(len(by_origin)),
+                "origins": float(by_origin[CHOSEN].notna().sum()),
             }
             for name, (there, loss) in rows.items()
         }

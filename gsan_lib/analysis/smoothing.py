@@ -29,18 +29,21 @@ def without_gaps(
     cube: xr.DataArray,  # place x time
     season: int,  # steps, >= 1
     least: int,  # observations that a model needs
-) -> list[np.ndarray]:  # per place: from its first observation to the end, no NaN
-    """Every series filled by its own seasons. Raises DataError, all places at once, for too few observations or none at the end."""
-    found, problems = [], []
+) -> list[np.ndarray]:  # per place: from its first observation to the end, no NaN; empty where that cannot be
+    """Every series filled by its own seasons, empty for too few observations or none at the end. Raises DataError where all are."""
+    found: list[np.ndarray] = []
+    problems = []
     for place, values in zip(cube["place"].to_numpy(), cube.to_numpy(), strict=True):
         seen = np.flatnonzero(~np.isnan(values))
         if len(seen) < least:
             problems.append(f"`{place}`: {len(seen)} observations, at least {least} are needed")
+            found.append(np.empty(0))
         elif len(values) - 1 - seen[-1] >= season:
             problems.append(f"`{place}`: nothing in the last {len(values) - 1 - seen[-1]} steps; leave it out")
+            found.append(np.empty(0))
         else:
             found.append(_filled(values[seen[0] :], season))
-    if problems:
+    if len(problems) == len(found):
         raise DataError(f"{len(problems)} of {cube.sizes['place']} series: {some(problems)}.", problems)
     return found
 
@@ -66,7 +69,9 @@ class Theta:
     def predict(self, history: xr.DataArray, horizon: int) -> xr.DataArray:
         """place x horizon. Raises DataError for fewer than two seasons and three observations."""
         series = without_gaps(history, self.season, max(3, 2 * self.season))
-        return forecast_frame(history, np.stack([self._one(values, horizon) for values in series]))
+        return forecast_frame(
+            history, np.stack([self._one(values, horizon) if len(values) else np.full(horizon, np.nan) for values in series])
+        )
 
     def _one(self, values: np.ndarray, horizon: int) -> np.ndarray:
         if (values == values[0]).all():
@@ -93,7 +98,9 @@ class ETS:
     def predict(self, history: xr.DataArray, horizon: int) -> xr.DataArray:
         """place x horizon. Raises DataError for fewer than two seasons and eight observations."""
         series = without_gaps(history, self.season, max(8, 2 * self.season + 1))
-        return forecast_frame(history, np.stack([self._one(values, horizon) for values in series]))
+        return forecast_frame(
+            history, np.stack([self._one(values, horizon) if len(values) else np.full(horizon, np.nan) for values in series])
+        )
 
     def _one(self, values: np.ndarray, horizon: int) -> np.ndarray:
         log = self.log and bool((values >= 0).all())
@@ -133,8 +140,8 @@ class DoubleSeasonal:
     def predict(self, history: xr.DataArray, horizon: int) -> xr.DataArray:
         """place x horizon. Raises DataError for fewer than two of the longer seasons and one shorter."""
         series = without_gaps(history, self.seasons[1], 2 * self.seasons[1] + self.seasons[0])
-        ahead = np.empty((len(series), horizon))
-        for length in sorted({len(values) for values in series}):
+        ahead = np.full((len(series), horizon), np.nan)
+        for length in sorted({len(values) for values in series} - {0}):
             chosen = [place for place, values in enumerate(series) if len(values) == length]
             ahead[chosen] = self._alike(np.stack([series[place] for place in chosen]), horizon)
         return forecast_frame(history, ahead)
