@@ -8,7 +8,7 @@ Docs: https://github.com/gsan/gsan/analysis/attendance.html.md"""
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +17,10 @@ import pandas as pd
 from .decays import Decay
 from .distances import ODMatrix
 from .medians import medians
+from .prices import Distant, Search
 from .siting import Siting, _result, _task
-from .solver import PROOF, Choice, Limits, settle
+from .solver import PROOF, Limits
+from .starts import settle
 from ..errors import ModelError
 
 Array = npt.NDArray[np.float64]
@@ -78,8 +80,8 @@ def max_attendance(
     costs, base = away[:, task.free], np.minimum(away[:, task.fixed].min(axis=1, initial=np.inf), task.weights[people])
     choice = medians(costs, base, p - len(task.fixed), task.unlike, limits)
     if choice is not None:
-        values = lambda rest: np.minimum(costs, np.minimum(base, costs[:, rest].min(axis=1, initial=np.inf))[:, None]).sum(axis=0)
-        choice = Choice(settle(choice.sites, values, task.unlike), total - choice.bound, choice.status, choice.nodes)
+        sites = settle(Search(Distant(costs, base), unlike=task.unlike), choice.sites)
+        choice = replace(choice, sites=sites, bound=total - choice.bound)
     attending = lambda cost: np.where(cost.notna(), decay(cost.fillna(np.inf).to_numpy()), 0.0) * task.weights
     answer = _result("maximum attendance", task, choice, "demand", lambda cost: float(attending(cost).sum()))
     return Attended(**vars(answer), attendance=pd.Series(attending(answer.costs), index=task.od.origins, name="attendance"))

@@ -16,6 +16,7 @@ import pandas as pd
 from scipy import sparse
 
 from . import covering
+from .covering import _smallest_rows
 from .distances import ODMatrix
 from .siting import Siting, _coverable, _result, _Task, _task
 from .solver import PROOF, Choice, Limits, Programme, Unlike, cut_rows, settle, solve
@@ -83,14 +84,13 @@ def _fewest(cover: sparse.csr_matrix, need: Array, unlike: tuple[Unlike, ...], l
     rows = np.flatnonzero(need > 0)
     if not len(rows):
         return Choice((), 0.0, "optimal") if all(cut.allows([]) for cut in unlike) else None
-    first, group = covering.groups(cover[rows])
-    most = np.zeros(len(first))
-    np.maximum.at(most, group, need[rows])
+    alike = [rows[need[rows] == level] for level in np.unique(need[rows])]
+    rows = np.concatenate([level[_smallest_rows(cover[level])] for level in alike])
     count = cover.shape[1]
     cuts, high = cut_rows(unlike, np.arange(count), count)
-    low = np.concatenate([most, np.full(len(high), -np.inf)])
+    low = np.concatenate([need[rows], np.full(len(high), -np.inf)])
     programme = Programme(
-        np.ones(count), sparse.vstack([cover[rows][first], cuts]), low, np.concatenate([np.full(len(most), np.inf), high]), count
+        np.ones(count), sparse.vstack([cover[rows], cuts]), low, np.concatenate([np.full(len(rows), np.inf), high]), count
     )
     answer = solve(programme, limits)
     if answer.x is None:
@@ -178,8 +178,8 @@ def backup_coverage(
     _coverable(task, cover, (task.weights > 0) & (held == 0), radius)
     open_ = (task.weights > 0) & (held < 2)
     part, weights, had = cover[:, task.free][open_].tocsr(), task.weights[open_], held[open_]
-    more = _enough(task, part[had == 0], p, radius, limits)
-    choice = _most_twice(part, weights, had, more, task.unlike, limits)
+    more, known = _enough(task, part[had == 0], p, radius, limits)
+    choice = _most_twice(part, weights, had, more, known, task.unlike, limits)
     if choice is None and not task.unlike:
         raise ModelError("the limits ended the search before everybody was covered. Allow more nodes.")
     offset = float(task.weights[held >= 2].sum())
@@ -188,25 +188,32 @@ def backup_coverage(
     return _backed(_result("backup coverage", task, choice, "demand", lambda _: value, radius, offset), task.od, radius)
 
 
-def _enough(task: _Task, cover: sparse.csr_matrix, p: int | None, radius: float, limits: Limits) -> int:
-    """How many sites may be built. Raises ModelError where `p` is less than covering everybody once takes."""
+def _enough(task: _Task, cover: sparse.csr_matrix, p: int | None, radius: float, limits: Limits) -> tuple[int, tuple[int, ...]]:
+    """How many sites may be built, and some that cover everybody once. Raises ModelError where `p` is less than that takes."""
     least = covering.fewest(cover, limits=limits)
     if least is None:
         raise ModelError("the limits ended the search before any covering set was found. Allow more nodes.")
     if p is None:
-        return len(least.sites)
+        return len(least.sites), least.sites
     if p < (fewest := int(least.bound) + len(task.fixed)):
         raise ModelError(
             f"`p`={p}, but covering all {(task.weights > 0).sum()} demand points once within {radius:,.6g} {task.od.unit} takes {fewest} sites. Use {fewest} or more, a longer radius, or `mclp`."
         )
-    return p - len(task.fixed)
+    return p - len(task.fixed), least.sites
 
 
-def _most_twice(cover: sparse.csr_matrix, weights: Array, held: Array, p: int, unlike: tuple[Unlike, ...], limits: Limits) -> Choice | None:
+def _most_twice(
+    cover: sparse.csr_matrix, weights: Array, held: Array, p: int, known: tuple[int, ...], unlike: tuple[Unlike, ...], limits: Limits
+) -> Choice | None:
     """At most `p` columns, settled, without those that add nothing."""
     if not len(weights):
         return Choice((), 0.0, "optimal") if all(cut.allows([]) for cut in unlike) else None
-    answer = solve(_backup_programme(cover, weights, held, p, unlike), limits)
+    programme, start = _backup_programme(cover, weights, held, p, unlike), None
+    if len(known) <= p and all(cut.allows(known) for cut in unlike):  # what covers everybody once is an answer to begin with
+        start = np.isin(np.arange(len(programme.cost)), known).astype(float)
+        spare = programme.rows @ start - programme.low
+        start[cover.shape[1] :] = np.clip(spare[: len(start) - cover.shape[1]], 0.0, 1.0)
+    answer = solve(programme, limits, start)
     if answer.x is None:
         return None
     value = _twice(cover, weights, held)

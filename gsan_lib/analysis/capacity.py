@@ -14,19 +14,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import sparse
 
+from .assignment import Pairs, Plan, carry, first_most, shortest, split_answer, whole_answer
 from .distances import ODMatrix
-from .prices import is_whole
 from .siting import NoAlternative, Siting, _Task, _task
-from .solver import PROOF, Answer, Limits, Programme, cut_rows, solve
+from .solver import PROOF, Choice, Limits
 from ..errors import DataError, ModelError, some
 
 Array = npt.NDArray[np.float64]
 Columns = npt.NDArray[np.intp]
 
 # %% auto #0
-__all__ = ['Array', 'Columns', 'ROUNDS', 'Capacitated', 'capacitated_p_median', 'capacitated_mclp']
+__all__ = ['Array', 'Columns', 'Capacitated', 'capacitated_p_median', 'capacitated_mclp']
 
 # %% ../../notebooks/lib/analysis/capacity.ipynb #05e98585
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -58,166 +57,46 @@ def _capacities(task: _Task, capacity: pd.Series) -> Array:
     return capacity.reindex(task.od.destinations).to_numpy(float)
 
 
-@dataclass(frozen=True, eq=False)
-class _Pairs:
-    """The pairs that may be used, in canonical order, and what they share."""
-
-    row: Columns  # positions of demand points
-    col: Columns  # positions of sites
-    cost: Array
-    amount: Array  # demand of the pair's point
-    room: Array  # capacity of every site, at most all the demand that could come
-
-    def at(self, columns: Columns) -> _Pairs:
-        """The pairs with these sites only."""
-        keep = np.isin(self.col, columns)
-        return _Pairs(self.row[keep], self.col[keep], self.cost[keep], self.amount[keep], self.room)
-
-
-def _pairs(task: _Task, capacity: Array, radius: float, split: bool) -> _Pairs:
+def _pairs(task: _Task, capacity: Array, radius: float, split: bool) -> Pairs:
     """Pairs of points with people and sites with room within the radius; a whole point needs a site that holds it."""
     od, amount = task.od, task.weights[task.od.row]
     keep = (amount > 0) & (od.cost <= radius) & (capacity[od.col] >= (0 if split else amount)) & (capacity[od.col] > 0)
     row, col, amount = od.row[keep], od.col[keep], amount[keep]
     room = np.minimum(capacity, np.bincount(col, weights=amount, minlength=len(capacity)))
-    return _Pairs(row, col, od.cost[keep], amount, room)
+    return Pairs(row, col, od.cost[keep], amount, room)
 
 # %% ../../notebooks/lib/analysis/capacity.ipynb #b3f8f509
-def _programme(
-    pairs: _Pairs,
-    price: Array,  # per pair, for all of its demand
-    free: Columns,  # sites to choose from
-    number: tuple[float, float],  # fewest and most of them
-    every: bool,  # every point is served entirely
-    whole: bool,  # and by one site
-    cuts: tuple[sparse.csr_matrix, Array],  # over the free sites
-    links: Columns,  # pairs with a row x <= y of their own
-) -> Programme:
-    """y for each free site, then x for each pair; sites that are not free are open."""
-    count, size = len(free), len(pairs.row)
-    place = np.full(len(pairs.room), -1)
-    place[free] = np.arange(count)
-    x = count + np.arange(size)
-    points, point = np.unique(pairs.row, return_inverse=True)
-    used, site = np.unique(pairs.col, return_inverse=True)
-    at = place[used]  # -1 where the site is open anyway
-    one = sparse.csr_matrix((np.ones(size), (point, x)), shape=(len(points), count + size))
-    load = sparse.csr_matrix((pairs.amount / pairs.room[pairs.col], (site, x)), shape=(len(used), count + size))
-    opened = sparse.csr_matrix((np.ones((at >= 0).sum()), (np.flatnonzero(at >= 0), at[at >= 0])), shape=load.shape)
-    many = sparse.csr_matrix(np.concatenate([np.ones(count), np.zeros(size)])[None, :])
-    cut = sparse.hstack([cuts[0], sparse.csr_matrix((cuts[0].shape[0], size))])
-    ends = np.arange(len(links))
-    link = sparse.csr_matrix(
-        (np.repeat([1.0, -1.0], len(links)), (np.tile(ends, 2), np.concatenate([x[links], place[pairs.col[links]]]))),
-        shape=(len(links), count + size),
-    )
-    high = np.concatenate([np.ones(len(points)), np.where(at >= 0, 0.0, 1.0), [number[1]], cuts[1], np.zeros(len(links))])
-    low = np.full(len(high), -np.inf)
-    low[: len(points)] = 1.0 if every else -np.inf
-    low[len(points) + len(used)] = number[0]
-    matrix = sparse.vstack([one, load - opened, many, cut, link])
-    return Programme(np.concatenate([np.zeros(count), price]), matrix, low, high, count + (size if whole else 0))
-
-# %% ../../notebooks/lib/analysis/capacity.ipynb #ef63ef5c
-ROUNDS = 60  # most rounds in which broken rows x <= y are added
-
-
-@dataclass(frozen=True, eq=False)
-class _Plan:
-    """A problem in the solver's terms."""
-
-    task: _Task
-    pairs: _Pairs
-    price: Array
-    p: int  # free sites to open
-    every: bool  # all demand is served by exactly p sites; or as much as at most p can
-    whole: bool
-
-    def programme(self, links: Columns) -> Programme:
-        """The integer programme with these links."""
-        free = self.task.free
-        cuts = cut_rows(self.task.unlike, np.arange(len(free)), len(free))
-        number = (float(self.p) if self.every else -np.inf, float(self.p))
-        return _programme(self.pairs, self.price, free, number, self.every, self.whole, cuts, links)
-
-    def solved(self, limits: Limits) -> Answer:
-        """The answer after the broken links were added."""
-        place = np.full(len(self.pairs.room), -1)
-        place[self.task.free] = np.arange(len(self.task.free))
-        site, links = place[self.pairs.col], np.array([], dtype=np.intp)
-        for _ in range(ROUNDS):
-            relaxed = _solved(replace(self.programme(links), whole=0), PROOF)
-            if relaxed.x is None:
-                break
-            share = relaxed.x[len(self.task.free) :]
-            broken = np.flatnonzero((site >= 0) & (share > relaxed.x[site] + 1e-6))
-            if not len(new := np.setdiff1d(broken, links)):
-                break
-            links = np.union1d(links, new)
-        return _solved(self.programme(links), limits)
-
-
-def _solved(programme: Programme, limits: Limits) -> Answer:
-    """The solver's answer; without a choice to make it is its own bound."""
-    if not len(programme.cost):
-        return Answer("optimal", np.zeros(0), 0.0, 0)
-    answer = solve(programme, limits)
-    if programme.whole or answer.x is None:
-        return answer
-    return replace(answer, bound=float(programme.cost @ answer.x))
-
-# %% ../../notebooks/lib/analysis/capacity.ipynb #f8156cfc
-def _carried(pairs: _Pairs, price: Array, every: bool, whole: bool = False, limits: Limits = PROOF) -> Array | None:
-    """The demand that each pair carries at the least price with all sites of the pairs open; None where it does not fit."""
-    none = np.array([], dtype=np.intp)
-    cuts = (sparse.csr_matrix((0, 0)), np.array([]))
-    answer = _solved(_programme(pairs, price, none, (0.0, 0.0), every, whole, cuts, none), limits)
-    if answer.x is None:
-        return None
-    if whole:
-        return pairs.amount * np.rint(answer.x)
-    carried = pairs.amount * np.where(answer.x < 1e-9, 0.0, np.minimum(answer.x, 1.0))
-    counts = np.rint(carried)
-    return counts if is_whole(pairs.amount) and np.abs(counts - carried).max(initial=0.0) <= 1e-5 else carried
-
-
-def _first_most(pairs: _Pairs) -> Array:
-    """Prices by which serving more always comes before serving nearer."""
-    longest = pairs.cost.max(initial=0.0) or 1.0
-    return pairs.amount * (pairs.cost / longest - (len(np.unique(pairs.col)) + 2))
-
-# %% ../../notebooks/lib/analysis/capacity.ipynb #f48a516e
-def _answer(model: str, plan: _Plan, capacity: Array, found: Answer, unit: str, limits: Limits) -> Capacitated:
-    """The solver's answer as a result."""
-    task, count = plan.task, len(plan.task.free)
-    assert found.x is not None
-    columns = np.sort(np.concatenate([task.fixed, task.free[found.x[:count] > 0.5]])).astype(int)
-    pairs = plan.pairs.at(columns)
-    price = plan.price[np.isin(plan.pairs.col, columns)] if plan.every else _first_most(pairs)
-    carried = _carried(pairs, price, plan.every, plan.whole, limits)
-    if carried is None:  # a limit ended the search for the shortest ways: those of the first search stand
-        carried = pairs.amount * np.rint(found.x[count:][np.isin(plan.pairs.col, columns)])
-    loads = np.bincount(pairs.col, weights=carried, minlength=len(capacity))
+def _answer(model: str, plan: Plan, capacity: Array, unit: str, limits: Limits) -> Capacitated:
+    """The best choice as a result. Raises ModelError where there is none."""
+    found = whole_answer(plan, limits) if plan.whole else split_answer(plan, limits)
+    if found is None:
+        raise _why_not(plan, capacity)
+    choice, carried = found if isinstance(found, tuple) else (found, None)
+    columns = np.sort(np.concatenate([plan.task.fixed, plan.task.free[list(choice.sites)]])).astype(int)
+    kept = np.isin(plan.pairs.col, columns)
+    pairs = plan.pairs.some(kept)
+    carried = shortest(plan, kept, None if carried is None else carried[kept], limits)
     if not plan.every:  # a site that takes nobody is not built
-        columns = columns[(loads[columns] > 0) | np.isin(columns, task.fixed)]
+        loads = np.bincount(pairs.col, weights=carried, minlength=len(capacity))
+        columns = columns[(loads[columns] > 0) | np.isin(columns, plan.task.fixed)]
     value = float((carried * pairs.cost).sum() if plan.every else carried.sum())
-    bound = found.bound if plan.every else -found.bound
+    bound = choice.bound if plan.every else -choice.bound
     if abs(value - bound) <= 1e-7 * max(abs(value), 1):  # apart only by the solver's tolerance
         bound = value
-    return _told(model, task, pairs, carried, columns, capacity, value, unit, bound, found)
+    return _told(model, plan.task, pairs, carried, columns, capacity, value, unit, bound, choice)
 
 
 def _told(
     model: str,
     task: _Task,
-    pairs: _Pairs,
+    pairs: Pairs,
     carried: Array,
     columns: Columns,
     capacity: Array,
     value: float,
     unit: str,
     bound: float,
-    found: Answer,
+    choice: Choice,
 ) -> Capacitated:
     """The result with tables by the names of points and sites."""
     od, used = task.od, carried > 0
@@ -236,8 +115,8 @@ def _told(
         value,
         unit,
         bound,
-        found.status,
-        found.nodes,
+        choice.status,
+        choice.nodes,
         float(task.weights.sum()),
         time.perf_counter() - task.begun,
         flows=pd.DataFrame(
@@ -253,7 +132,7 @@ def _told(
         capacity=pd.Series(capacity[columns], index=sites, name="capacity"),
     )
 
-# %% ../../notebooks/lib/analysis/capacity.ipynb #61e14bc6
+# %% ../../notebooks/lib/analysis/capacity.ipynb #39bcb7e4
 def capacitated_p_median(
     od: ODMatrix | pd.DataFrame,  # costs of demand points to sites; unlisted pairs are out of reach
     demand: pd.Series | None = None,  # per demand point, >= 0; None: 1 each
@@ -271,13 +150,10 @@ def capacitated_p_median(
     room = _capacities(task, capacity)
     _room_for_all(task, room, p, split)
     pairs = _pairs(task, room, np.inf, split)
-    plan = _Plan(task, pairs, pairs.amount * pairs.cost, p - len(task.fixed), True, not split)
-    found = plan.solved(limits)
-    if found.x is None:
-        raise _why_not(plan, room, found)
-    return _answer("capacitated p-median", plan, room, found, f"demand x {task.od.unit}", limits)
+    plan = Plan(task, pairs, pairs.amount * pairs.cost, task.free, p - len(task.fixed), True, not split)
+    return _answer("capacitated p-median", plan, room, f"demand x {task.od.unit}", limits)
 
-# %% ../../notebooks/lib/analysis/capacity.ipynb #d20bb448
+# %% ../../notebooks/lib/analysis/capacity.ipynb #f48a516e
 def _room_for_all(task: _Task, room: Array, p: int, split: bool) -> None:
     """Refuses demand that no choice could hold. Raises ModelError with both numbers."""
     people, total = task.weights > 0, float(task.weights.sum())
@@ -305,8 +181,8 @@ def _room_for_all(task: _Task, room: Array, p: int, split: bool) -> None:
             f"{big.sum()} of {people.sum()} demand points fit into no site in their reach ({some(task.od.origins[big])}); the worst is `{task.od.origins[worst]}`: demand {task.weights[worst]:,.6g}, the largest site in reach holds {most[worst]:,.6g}. Use `split=True`, or smaller demand points."
         )
 
-# %% ../../notebooks/lib/analysis/capacity.ipynb #1557d726
-def _crowded(pairs: _Pairs, carried: Array) -> tuple[Columns, Columns]:
+# %% ../../notebooks/lib/analysis/capacity.ipynb #61e14bc6
+def _crowded(pairs: Pairs, carried: Array) -> tuple[Columns, Columns]:
     """Demand points that together exceed all sites in their reach, and these sites; empty where everybody fits."""
     points = np.unique(pairs.row)
     want = np.zeros(points.max(initial=-1) + 1)
@@ -323,21 +199,19 @@ def _crowded(pairs: _Pairs, carried: Array) -> tuple[Columns, Columns]:
         sites, inside = reached, served
 
 
-def _why_not(plan: _Plan, room: Array, found: Answer) -> ModelError:
-    """What to say where the solver found no answer."""
+def _why_not(plan: Plan, room: Array) -> ModelError:
+    """What to say where no answer is possible."""
     task, total = plan.task, float(plan.task.weights.sum())
-    if found.status != "infeasible":
-        return ModelError("the limits ended the search before any answer was found. Allow more nodes.")
     if task.unlike:
         return NoAlternative(f"no further answer differs enough from the {len(task.unlike)} earlier ones. Ask for fewer alternatives.")
-    carried = _carried(plan.pairs, _first_most(plan.pairs), False)
+    carried = carry(plan.pairs, first_most(plan.pairs), False)
     points, sites = _crowded(plan.pairs, carried) if carried is not None else (np.array([]), np.array([]))
     if len(points):
         return ModelError(
             f"{len(points)} demand points ({some(task.od.origins[points])}) have a demand of {task.weights[points].sum():,.6g}, but the {len(sites)} sites in their reach ({some(task.od.destinations[sites])}) hold {room[sites].sum():,.6g} together. List longer distances, add sites there, or ask `capacitated_mclp`."
         )
-    most = replace(plan, price=-plan.pairs.amount, every=False, whole=False).solved(PROOF)
-    if -most.bound < total * (1 - 1e-6):
+    most = split_answer(replace(plan, price=-plan.pairs.amount, every=False, whole=False), PROOF)
+    if most is not None and -most.bound < total * (1 - 1e-6):
         return ModelError(
             f"any `p`={plan.p + len(task.fixed)} sites can serve at most {-most.bound:,.6g} of a demand of {total:,.6g} in the pairs that `od` lists. Use more sites, list longer distances, or ask `capacitated_mclp`."
         )
@@ -345,7 +219,7 @@ def _why_not(plan: _Plan, room: Array, found: Answer) -> ModelError:
         f"demand of {total:,.6g} fits into `p`={plan.p + len(task.fixed)} sites when demand points are split, but not as wholes of up to {task.weights.max():,.6g}. Use `split=True`, or smaller demand points."
     )
 
-# %% ../../notebooks/lib/analysis/capacity.ipynb #0d4ca68b
+# %% ../../notebooks/lib/analysis/capacity.ipynb #24f96b39
 def capacitated_mclp(
     od: ODMatrix | pd.DataFrame,  # costs of demand points to sites; unlisted pairs are out of reach
     demand: pd.Series | None = None,  # per demand point, >= 0; None: 1 each
@@ -364,8 +238,5 @@ def capacitated_mclp(
     room = _capacities(task, capacity)
     task.od.covers(radius)  # refuses a radius that the matrix does not reach
     pairs = _pairs(task, room, radius, split)
-    plan = _Plan(task, pairs, -pairs.amount, p - len(task.fixed), False, not split)
-    found = plan.solved(limits)
-    if found.x is None:
-        raise _why_not(plan, room, found)
-    return _answer("capacitated MCLP", plan, room, found, "demand", limits)
+    plan = Plan(task, pairs, -pairs.amount, task.free, p - len(task.fixed), False, not split)
+    return _answer("capacitated MCLP", plan, room, "demand", limits)
