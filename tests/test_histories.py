@@ -91,6 +91,8 @@ def test_links_of_points_join_what_shares_a_point_and_leave_out_whole_cities():
     found = histories.links_of_points(units)
     assert found[["one", "other"]].to_numpy().tolist() == [["1111051000", "1111051500"]]
     assert found["basis"].iloc[0].startswith("one point in the list")
+    with pytest.raises(CrsError):
+        histories.links_of_points(units.to_crs(4326))
 
 
 def test_links_of_outlines_show_a_split_and_keep_slivers_apart():

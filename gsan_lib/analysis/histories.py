@@ -19,7 +19,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from ..errors import DataError, InputError, some
-from ..geo import require_conserved, require_same
+from ..geo import require_conserved, require_metric, require_same
 
 SAME_POINT_M = 30.0  # centroids so near are one unit; distinct dongs lie hundreds of metres apart
 LINKED = 0.1  # share of either outline that both must have in common to be linked
@@ -49,7 +49,8 @@ def links_of_points(
     key: str = "dong_code",
     within_m: float = SAME_POINT_M,
 ) -> pd.DataFrame:  # one, other, basis
-    """Links between codes that share a centroid; codes of whole si, gun, gu and sido (00000 at the end) are left out."""
+    """Links between codes that share a centroid; codes of whole si, gun, gu and sido (00000 at the end) are left out. Raises CrsError."""
+    require_metric(units, "units")
     dongs = units[~units[key].astype(str).str.endswith("00000")].drop_duplicates(key).sort_values(key)
     codes = dongs[key].astype(str).to_numpy()
     pairs = cKDTree(shapely.get_coordinates(dongs.geometry.to_numpy())).query_pairs(within_m, output_type="ndarray")
