@@ -1,6 +1,7 @@
 """Spatial statistics against published answers, formulas worked by hand, and properties."""
 
 import dataclasses
+import itertools
 
 import esda
 import geopandas as gpd
@@ -313,6 +314,20 @@ def test_a_two_sided_p_is_counted_by_hand():
     # 3.5: one of four above, so 2 (1 + 1) / 5; 5: three of four tie, all four at or below, so the smaller tail is 3
     np.testing.assert_allclose(hotspots.two_sided(simulated, np.array([3.5, 5.0])), [0.8, 1.0])
     assert hotspots.two_sided(simulated[:, 0], 9.0) == pytest.approx(2 / 5)
+
+
+def test_p_values_of_few_areas_are_those_of_all_their_orders():
+    # each neighbourhood of 10 areas has at most C(9, 3) = 84 fillings, so many simulations equal the observed one but for rounding
+    frame, values = board(5).iloc[:10], pd.Series(np.random.default_rng(2).normal(size=10) ** 2)
+    weights = hotspots.weights(frame, "rook")
+    found = hotspots.local_moran(values, weights).table["p"]
+    z, near = (values - values.mean()).to_numpy(), weights.graph.transform("b").sparse.toarray()
+    for area in range(10):
+        others = np.delete(z, area)
+        sums = np.array([others[list(one)].sum() for one in itertools.combinations(range(9), int(near[area].sum()))])
+        seen = near[area] @ z
+        exact = min(1.0, 2 * min((sums >= seen - 1e-9).mean(), (sums <= seen + 1e-9).mean()))
+        assert found[area] == pytest.approx(exact, abs=0.002 + 8 * np.sqrt(exact / 2 * (1 - exact / 2) / 9999))
 
 
 def test_more_simulations_than_memory_holds_are_refused(columbus):

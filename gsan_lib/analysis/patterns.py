@@ -22,11 +22,12 @@ from ..errors import CrsError, DataError, UsageError, some
 
 SEED = 20240101  # every permutation starts here, so that two runs give the same p-values
 MOST_SIMULATED = 100_000_000  # simulated local values held at once, 0.8 GB
+EQUAL = 1e-10  # share of the largest simulated value by which equal ones may differ
 LEAST_AREAS = 5  # 4 areas have 24 orders, so no two-sided permutation test of them can fall below 2 / 24 = 0.083
 
 # %% auto #0
-__all__ = ['SEED', 'MOST_SIMULATED', 'LEAST_AREAS', 'TRANSFORMS', 'Weights', 'weights', 'checked', 'not_negative', 'seeded',
-           'two_sided', 'GlobalPattern', 'LocalPattern', 'corrected']
+__all__ = ['SEED', 'MOST_SIMULATED', 'EQUAL', 'LEAST_AREAS', 'TRANSFORMS', 'Weights', 'weights', 'checked', 'not_negative',
+           'seeded', 'two_sided', 'GlobalPattern', 'LocalPattern', 'corrected']
 
 # %% ../../notebooks/lib/analysis/patterns.ipynb #a77e0004
 @dataclass(frozen=True)
@@ -140,8 +141,11 @@ def two_sided(
     simulated: np.ndarray,  # simulations along the first axis
     value: np.ndarray | float,  # what was observed
 ) -> np.ndarray:  # p, 0..1
-    """The smaller tail twice, the observed value counted in (Davison and Hinkley 1997)."""
-    above, below = (simulated >= value).sum(axis=0), (simulated <= value).sum(axis=0)
+    """The smaller tail twice, the observed value and its equals counted in (Davison and Hinkley 1997)."""
+    hair = EQUAL * np.maximum(
+        simulated.max(axis=0, initial=0), -simulated.min(axis=0, initial=0)
+    )  # sums in another order differ by rounding
+    above, below = (simulated >= value - hair).sum(axis=0), (simulated <= value + hair).sum(axis=0)
     return np.minimum(1.0, 2 * (np.minimum(above, below) + 1) / (len(simulated) + 1))
 
 # %% ../../notebooks/lib/analysis/patterns.ipynb #a77e000e
