@@ -35,9 +35,18 @@ def test_many_places_share_one_chance_of_a_false_alarm():
     assert len(breaks.breaks_in(cube)) == 0
 
 
+def test_a_break_at_one_of_many_places_can_be_found():
+    # with 1,999 series p could be no smaller than 120 / 2,000 = 0.06 over 120 places
+    cube = made(1.0, places=120, seed=7)[:, -500:]
+    cube = cube.copy(data=cube.to_numpy() * np.where((np.arange(120)[:, None] == 5) & (np.arange(500) >= 250), 0.3, 1.0))
+    found = breaks.breaks_in(cube, season=False)
+    assert "p5" in found["place"].tolist()
+    assert (found["p"] <= 0.05).all()
+
+
 @pytest.mark.parametrize(("day", "ratio"), [("2018-06-04", 0.7), ("2019-09-02", 1.4), ("2020-02-24", 0.6)])
 def test_a_lasting_change_is_found_where_it_is_and_as_large_as_it_is(day, ratio):
-    found = breaks.breaks_in(made(np.where(DAYS >= day, ratio, 1.0), seed=3))
+    found = breaks.breaks_in(made(np.where(day <= DAYS, ratio, 1.0), seed=3))
     assert len(found) == 1
     assert abs((found["at"][0] - pd.Timestamp(day)).days) <= 21
     assert found["change"][0] == pytest.approx(ratio - 1, abs=0.12)

@@ -46,7 +46,7 @@ def breaks_within(first: pd.Timestamp, last: pd.Timestamp) -> tuple[Break, ...]:
 
 # %% ../../notebooks/lib/analysis/breaks.ipynb #873b3d15
 NEAR_D = 60  # days within which a known break is named beside one that was found
-DRAWS = 1_999  # made series without a break
+DRAWS = 1_999  # made series without a break, at least
 MOST = 6  # steps of one series
 
 
@@ -104,7 +104,8 @@ def _steps(series: np.ndarray, design: np.ndarray, least: int, alpha: float, see
     # (first block of the new level, change, p), in order of time
     count, chances = len(series), dict[int, float]()
     cuts: list[int] = []
-    draws = np.random.default_rng(seed).normal(size=(count + 50, DRAWS))
+    number = max(DRAWS, int(np.ceil(2 / alpha)))  # fewer could not fall below the level of one among many places
+    draws = np.random.default_rng(seed).normal(size=(count + 50, number))
     while len(cuts) < MOST:
         steps = _step_columns(count, cuts)
         free = [cut for cut in range(least, count - least + 1) if all(abs(cut - other) >= least for other in cuts)]
@@ -119,7 +120,7 @@ def _steps(series: np.ndarray, design: np.ndarray, least: int, alpha: float, see
         cut = int(np.array(free)[usable][gain.argmax()])
         noise = _like(_away_from(np.column_stack([base, _step_columns(count, [cut])]))(series[:, None])[:, 0], draws)
         by_chance = _gain(tried[:, usable], size[usable], away(noise)).max(axis=0)
-        p = float((1 + (by_chance >= gain.max()).sum()) / (1 + DRAWS))
+        p = float((1 + (by_chance >= gain.max()).sum()) / (1 + number))
         if p > alpha:
             break
         cuts.append(cut)
