@@ -178,3 +178,24 @@ def test_the_people_handed_over_are_left_as_they_were():
     first, second = (ch.project(people, rates, steps=3) for _ in range(2))
     pd.testing.assert_frame_equal(people, before)
     pd.testing.assert_frame_equal(first, second, check_exact=True)
+
+
+def test_migration_that_fits_no_group_or_has_no_number_is_not_taken_for_nobody():
+    whole = both("net", MIGRANTS)
+    for wrong, part in (
+        (whole.replace({"sex": {"male": "남"}}), "belong to no group"),
+        (pd.concat([whole, whole.head(1)]), "stand twice"),
+        (whole.assign(net=whole["net"].where(whole["age"] != 20)), "no number in 2 rows"),
+    ):
+        people, rates = sweden(migration=wrong)
+        with pytest.raises(DataError, match=part):
+            ch.project(people, rates)
+
+
+def test_rates_of_single_years_do_not_fit_groups_of_five():
+    # the rate of age 15 alone would silently stand for 15 to 19, and a year's survival for five
+    with pytest.raises(DataError, match="`fertility` has ages at which no group"):
+        sweden(closed=True, fertility=pd.Series(0.05, index=np.arange(15, 50)))
+    single = both("ratio", 0.999, ages=np.arange(0, 90))
+    with pytest.raises(DataError, match="`survival` has ages at which no group"):
+        sweden(closed=True, survival=single)

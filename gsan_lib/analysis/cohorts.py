@@ -87,7 +87,7 @@ def rates_from(
     survival: pd.DataFrame | None = None,  # sex, age, ratio
     newborn: pd.Series | None = None,  # index sex
     fertility: pd.Series | None = None,  # index age
-    migration: pd.DataFrame | None = None,  # [place,] sex, age, net
+    migration: pd.DataFrame | None = None,  # [place,] sex, age, net; groups that are not listed: nobody moves
     closed: bool = False,
     sex_ratio: float = SEX_RATIO_AT_BIRTH,
 ) -> Rates:
@@ -108,9 +108,13 @@ def rates_from(
         problems.append(
             f"fertility lies outside 0..1 births per woman and year (age {some(fertility.index[bad_births])}); divide rates per 1,000 by 1,000"
         )
+    width = _width(population)
+    for name, ages in (("survival", survival["age"]), ("fertility", fertility.index)):
+        if strange := sorted(set(ages) - set(population["age"])):
+            problems.append(f"`{name}` has ages at which no group of the people begins ({some(strange)}); bring both to the same groups")
     if problems:
         raise DataError("; ".join(problems) + ".", problems)
-    return Rates(_width(population), survival, newborn, fertility, None if closed else migration, sex_ratio)
+    return Rates(width, survival, newborn, fertility, None if closed else migration, sex_ratio)
 
 
 def _width(population: pd.DataFrame) -> int:
@@ -188,8 +192,18 @@ def _migrants(rates: Rates, places: list, ages: np.ndarray) -> np.ndarray:
     table = rates.migration if "place" in rates.migration else rates.migration.merge(pd.DataFrame({"place": places}), how="cross")
     if unknown := sorted(set(table["place"]) - set(places)):
         raise DataError(f"`migration` names places without people: {some(unknown)}.")
-    wide = table.pivot(index="place", columns=["sex", "age"], values="net").reindex(index=places)
-    return wide.reindex(columns=pd.MultiIndex.from_product([SEXES, ages])).fillna(0.0).to_numpy().reshape(len(places), 2, len(ages))
+    wanted = pd.MultiIndex.from_product([places, SEXES, ages], names=["place", "sex", "age"])
+    net = table.set_index(["place", "sex", "age"])["net"]
+    if len(odd := net.index[net.index.duplicated() | ~net.index.isin(wanted)]):
+        raise DataError(
+            f"{len(odd)} rows of `migration` stand twice or belong to no group of the people ({some(' '.join(map(str, key)) for key in odd)}). "
+            f"Use the sexes {', '.join(SEXES)} and the ages of the people."
+        )
+    if net.isna().any():
+        raise DataError(
+            f"`migration` has no number in {int(net.isna().sum())} rows ({some(' '.join(map(str, key)) for key in net.index[net.isna()])}). Give 0 where nobody moves."
+        )
+    return net.reindex(wanted, fill_value=0.0).to_numpy(dtype=float).reshape(len(places), 2, len(ages))
 
 
 def _frame(
