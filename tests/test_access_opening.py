@@ -168,3 +168,18 @@ def test_wrong_calls_are_refused():
         opening.supply_at(pd.Series([1], index=[7]), hours(frame), "mon", "0900")
     with pytest.raises(DataError, match="negative"):
         opening.supply_at(pd.Series([-1]), hours(frame), "mon", "0900")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "평일 09:00~18:00, 토요일 09:00~13:00",
+        "월~금 09:00~18:00 / 토 10:00~13:00",
+        "09:00~18:00 (일요일 휴무)",
+        "응급실 24시간, 외래 09:00~18:00",
+        "09:00~18:00 10:00~14:00",
+    ],
+)
+def test_a_text_with_other_hours_for_other_days_is_a_doubt_and_not_the_longest_of_them(text):
+    with pytest.raises(DataError):
+        opening.spells_of(text)

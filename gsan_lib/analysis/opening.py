@@ -48,6 +48,8 @@ _TIME = r"(\d{1,2}\s*[:시]\s*(?:\d{2}\s*분?)?|\d{3,4})"
 _SPAN = re.compile(rf"([^\d]*){_TIME}\s*[~∼〜–-]\s*{_TIME}")
 _BREAK = re.compile(r"점심|휴게|브레이크|break|lunch", re.IGNORECASE)
 _CLOSED = re.compile(r"(정기)?\s*(휴무|휴진|휴관|휴업|closed)일?", re.IGNORECASE)
+_ROUND_THE_CLOCK = re.compile(r"24\s*시간")
+_WEEKDAY = re.compile(r"평일|주말|휴일|[월화수목금토일]요일|(?<![가-힣])[월화수목금토일](?![가-힣])")
 
 
 def spell(
@@ -74,23 +76,33 @@ def _cut(spells: list[Spell], pause: Spell) -> list[Spell]:
     return [(start, end) for start, end in parts if start < end]
 
 
+def _overlapping(spells: list[Spell]) -> bool:
+    """Whether a spell begins before an earlier one ends."""
+    inorder = sorted(spells)
+    return any(later[0] < earlier[1] for earlier, later in zip(inorder[:-1], inorder[1:], strict=True))
+
+
 def spells_of(
     text: object,  # 09:00~18:00 (점심 13:00~14:00); 24시간; 휴무; None
     *,
     longest_h: float = 16.0,  # longest spell across midnight that is believed, hours
 ) -> list[Spell] | None:  # [] where it says closed, None where nothing is written
-    """The spells that a text names, breaks cut out. Raises DataError where it names none."""
+    """The spells that a text names, breaks cut out. Raises DataError where it names none, or other ones for other days."""
     if _blank(text):
         return None
     written = str(text).strip()
     if _CLOSED.fullmatch(written):
         return []
-    if re.search(r"24\s*시간", written):
+    if _ROUND_THE_CLOCK.search(written) and not _SPAN.search(written):
         return [(0.0, 1440.0)]
+    if _ROUND_THE_CLOCK.search(written) or (_CLOSED.search(written) and _SPAN.search(written)):
+        raise DataError(f"`{written}` names hours that do not hold for every day or every part")
     found = [(_BREAK.search(words), spell(minutes_of(a), minutes_of(b), longest_h=longest_h)) for words, a, b in _SPAN.findall(written)]
     spells = [one for pause, one in found if not pause]
     if not spells:
         raise DataError(f"`{written}` names no hours")
+    if len(spells) > 1 and (_WEEKDAY.search(written) or _overlapping(spells)):
+        raise DataError(f"`{written}` names several days, or hours that overlap")
     for pause, one in found:
         spells = _cut(spells, one) if pause else spells
     return sorted(spells)
