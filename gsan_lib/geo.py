@@ -92,16 +92,21 @@ def coordinates_of(
 ) -> tuple[np.ndarray, np.ndarray]:  # x and y in the units of the CRS, in the order of the rows; NaN where there is no place
     """Coordinates of points, NaN for a missing, empty or NaN point. Raises InputError where a row is no point."""
     shapes = points.geometry.to_numpy()
-    wrong = ~np.isin(shapely.get_type_id(shapes), (-1, 0))
-    if wrong.any():
+    kind = shapely.get_type_id(shapes)
+    if (wrong := kind > 0).any():
         raise InputError(
             f"{wrong.sum():,} of {len(shapes):,} rows of `points` are no points (rows {some(points.index[wrong])}: {shapes[wrong][0].geom_type}). "
             "Use `.centroid`, or leave them out and say so."
         )
-    shapes = np.where(shapely.is_empty(shapes), None, shapes)
-    x, y = shapely.get_x(shapes), shapely.get_y(shapes)
-    gone = ~(np.isfinite(x) & np.isfinite(y))
-    return np.where(gone, np.nan, x), np.where(gone, np.nan, y)
+    where = shapely.get_coordinates(shapes)
+    if len(where) != len(shapes):  # missing and empty points have no coordinates at all
+        there = (kind == 0) & ~shapely.is_empty(shapes)
+        where, found = np.full((len(shapes), 2), np.nan), where
+        where[there] = found
+    x, y = where.T.copy()
+    gone = ~np.isfinite(x + y)
+    x[gone] = y[gone] = np.nan
+    return x, y
 
 # %% ../notebooks/lib/geo.ipynb #98b3edc9
 def points_in_areas(
