@@ -162,3 +162,14 @@ def test_too_few_places_have_no_interval():
     mostly_nothing = pd.Series([0.0] * 40 + [1])
     with pytest.raises(DataError, match="draws have a value"):
         inequality.bootstrap(equity.gini, mostly_nothing, draws=100)
+
+
+def test_an_interval_of_a_concentration_follows_its_rank():
+    draw = np.random.default_rng(3)
+    rank, people = pd.Series(np.arange(50.0)), pd.Series(draw.integers(1, 90, 50))
+    rising = pd.Series(1 + 0.1 * np.arange(50) + draw.uniform(0, 1, 50))
+    found = inequality.bootstrap(inequality.concentration_index, rising, people, by=rank, draws=100)
+    assert found.value == pytest.approx(inequality.concentration_index(rising, rank, people))
+    assert 0 < found.low < found.value < found.high
+    other = inequality.bootstrap(inequality.concentration_index, rising, people, by=-rank, draws=100)
+    assert (other.low, other.high) == pytest.approx((-found.high, -found.low))
