@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from scipy.stats import beta
 
 from gsan_lib.analysis import backtest as bt
+from gsan_lib.analysis import covariates, holidays, panel
 from gsan_lib.analysis import forecast as fc
-from gsan_lib.analysis import holidays, panel
 from gsan_lib.errors import DataError, UsageError
 
 
@@ -381,3 +381,26 @@ def test_too_short_a_history_is_refused_with_what_it_needs():
         fc.forecast(cube, trials=20, calibration=18, model=QUICK)
     with pytest.raises(DataError, match="to learn from"):
         QUICK.fit(cube.isel(time=slice(0, 100)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Peeping:
+    """Says for every day the largest value that its covariates hold, whenever that became known."""
+
+    covariates: covariates.Covariates
+    name: str = "peeping"
+
+    def fit(self, history):
+        return self
+
+    def predict(self, history, horizon):
+        return bt.forecast_frame(history, np.full((history.sizes["place"], horizon), self.covariates.rows["rain"].max()))
+
+
+def test_the_last_forecast_too_knows_nothing_that_became_known_after_the_data():
+    cube = made_cube(places=2, end="2017-03-01")
+    days = pd.date_range("2015-01-08", "2017-04-30", freq="D")
+    rain = pd.DataFrame({"day": days, "rain": np.where(days > cube["time"].to_numpy()[-1], 9_999.0, 5_000.0)})
+    model = Peeping(covariates.observed(rain, time="day", variables=["rain"]))
+    found = fc.forecast(cube, horizon=14, trials=30, calibration=12, model=model)
+    assert (found.table["forecast"] == 5_000.0).all()

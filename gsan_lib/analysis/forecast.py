@@ -15,7 +15,19 @@ import xarray as xr
 from sklearn.ensemble import HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
-from .backtest import Backtest, Coverage, Model, Naive, backtest, coverage, forecast_frame, future, log_errors, radii
+from gsan_lib.analysis.backtest import (
+    Backtest,
+    Coverage,
+    Model,
+    Naive,
+    backtest,
+    coverage,
+    forecast_frame,
+    future,
+    known_by,
+    log_errors,
+    radii,
+)
 from .breaks import BREAKS, Break, breaks_after
 from .holidays import REACH, calendar
 from ..errors import DataError, UsageError
@@ -267,7 +279,7 @@ def _final(
     cube: xr.DataArray, models: dict[str, Model], trial: Backtest, kinds: np.ndarray, levels: tuple[float, ...], horizon: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     errors = log_errors(trial.actual.to_numpy(), trial.forecasts.sel(model="forecast").to_numpy())
-    made = {name: model.fit(cube).predict(cube, horizon).to_numpy() for name, model in models.items()}
+    made = {name: known_by(model, cube).fit(cube).predict(cube, horizon).to_numpy() for name, model in models.items()}
     last, wanted = cube["time"].to_numpy()[-1], _kinds_at(cube["time"].to_numpy()[-1], horizon)
     found = {level: radii(errors, kinds, wanted, level) for level in levels}
     dates = pd.DatetimeIndex(future(cube, horizon))
