@@ -146,14 +146,14 @@ def test_the_bootstrap_says_the_same_twice_and_holds_the_value_of_equal_places()
 
 
 def test_the_bootstrap_covers_as_often_as_it_says():
-    """Places drawn from a known mix: the interval holds the mix's own Gini in about 90 % of 40 tries (binomial 99 %: 31 or more)."""
+    """Places drawn from a known mix: the interval holds the mix's own Gini in about 90 % of 25 tries (binomial 99 %: 18 or more)."""
     draw = np.random.default_rng(8)
     truth = equity.gini(pd.Series(np.random.default_rng(0).gamma(3, 1, 40_000)))
     held = 0
-    for seed in range(40):
-        found = inequality.bootstrap(equity.gini, pd.Series(draw.gamma(3, 1, 120)), draws=120, level=0.9, seed=seed)
+    for seed in range(25):
+        found = inequality.bootstrap(equity.gini, pd.Series(draw.gamma(3, 1, 120)), draws=100, level=0.9, seed=seed)
         held += found.low <= truth <= found.high
-    assert 31 <= held <= 40
+    assert 18 <= held <= 25
 
 
 def test_too_few_places_have_no_interval():
