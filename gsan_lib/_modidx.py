@@ -62,6 +62,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/gsan/gsan', 'doc_host': 'h
                                                                                            'gsan_lib/analysis/assignment.py'),
                                               'gsan_lib.analysis.assignment.Plan.programme': ( 'analysis/assignment.html#plan.programme',
                                                                                                'gsan_lib/analysis/assignment.py'),
+                                              'gsan_lib.analysis.assignment._kernel': ( 'analysis/assignment.html#_kernel',
+                                                                                        'gsan_lib/analysis/assignment.py'),
                                               'gsan_lib.analysis.assignment._root': ( 'analysis/assignment.html#_root',
                                                                                       'gsan_lib/analysis/assignment.py'),
                                               'gsan_lib.analysis.assignment.carry': ( 'analysis/assignment.html#carry',
