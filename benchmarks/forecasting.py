@@ -26,6 +26,7 @@ import numpy as np
 
 LEVELS = (0.8, 0.95)
 PUBLISHED = {"naive": (43.003, 11.608), "seasonal_naive": (13.912, 1.193), "theta": (18.138, 2.455), "winner": (9.328, 0.893)}  # M4 Hourly
+TEXT = ("place", "time", "step", "model")  # columns of a forecast that are no numbers
 MOST_ROWS = 240_000  # training rows of the regression: more teach little and cost minutes
 
 
@@ -81,23 +82,53 @@ def candidates(season: int, long: int, horizon: int, count: int) -> dict:
 
 
 def run(train: dict[str, np.ndarray], horizon: int, season: int, long: int) -> dict:
-    """Forecasts, intervals and naive rows, series x step, from TRAIN alone."""
+    """Forecasts, intervals and naive rows, series x step, from TRAIN alone. Series too short for trials of their own get Theta, or naive where that needs more."""
     from gsan_lib.analysis.panel import ragged_cube
     from gsan_lib.analysis.selection import select
 
-    cube = ragged_cube(train)
-    shortest = min(len(values) for values in train.values())
+    least = 2 * season + (2 * long if long else 0) + 4 * horizon
+    whole = {name: values for name, values in train.items() if len(values) >= least}
+    if not whole:
+        raise SystemExit(f"no series has {least} values, which trials need (two seasons and four horizons); nothing was measured.")
+    shortest = min(len(values) for values in whole.values())
     origins = int(np.clip((shortest - 2 * max(season, long) - season) // horizon, 3, 6))
     found = select(
-        cube, candidates(season, long, horizon, len(train)), horizon=horizon, season=season, origins=origins, how="blend", warmup=1, calibration=2, levels=LEVELS,
-        band=min(season, horizon) if season > 1 else None,
+        ragged_cube(whole), candidates(season, long, horizon, len(whole)), horizon=horizon, season=season, origins=origins, how="blend", warmup=1, calibration=2,
+        levels=LEVELS, band=min(season, horizon) if season > 1 else None,
     )  # fmt: skip
     wide = {
-        name: found.table[name].to_numpy().reshape(len(train), horizon)
-        for name in found.table
-        if name not in ("place", "time", "step", "model")
+        name: dict(zip(whole, found.table[name].to_numpy().reshape(-1, horizon), strict=True)) for name in found.table if name not in TEXT
     }
-    return {"wide": wide, "found": found, "cube": cube, "origins": origins}
+    for name in (name for name in train if name not in whole):
+        made = untried(train[name], horizon, season)
+        for column in wide:
+            wide[column][name] = made.get(column, np.full(horizon, np.nan))  # no interval: nothing was learned about its errors
+    return {
+        "wide": {column: np.stack([rows[name] for name in train]) for column, rows in wide.items()},
+        "found": found,
+        "origins": origins,
+        "untried": len(train) - len(whole),
+    }
+
+
+def untried(values: np.ndarray, horizon: int, season: int) -> dict[str, np.ndarray]:
+    """Theta and the naive rows of one series."""
+    from gsan_lib.errors import DataError
+
+    cycle = min(season, len(values))
+    rows = {"naive": np.full(horizon, values[-1]), "seasonal_naive": np.tile(values[-cycle:], -(-horizon // cycle))[:horizon]}
+    try:
+        return rows | {"forecast": theta(values, horizon, season)}
+    except DataError:
+        return rows | {"forecast": rows["seasonal_naive"]}
+
+
+def theta(values: np.ndarray, horizon: int, season: int) -> np.ndarray:
+    """The yardstick of one series."""
+    from gsan_lib.analysis.panel import ragged_cube
+    from gsan_lib.analysis.smoothing import Theta
+
+    return Theta(season).predict(ragged_cube({"": values}), horizon).to_numpy()[0]
 
 
 def errors(actual: np.ndarray, made: np.ndarray, scale: np.ndarray) -> dict[str, float]:
@@ -108,10 +139,15 @@ def errors(actual: np.ndarray, made: np.ndarray, scale: np.ndarray) -> dict[str,
     return {"smape": round(float(np.mean([row[0] for row in rows])), 3), "mase": round(float(np.mean([row[1] for row in rows])), 3)}
 
 
+def held(actual: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
+    """Share of the test inside the intervals, where there are any."""
+    known = np.isfinite(low)
+    return round(float(((actual >= low) & (actual <= high))[known].mean()), 4)
+
+
 def measured(train: dict, test: dict, season: int, long: int) -> dict:
     """Everything that is printed."""
     from gsan_lib.analysis.backtest import seasonal_scale
-    from gsan_lib.analysis.smoothing import Theta
 
     if list(train) != list(test):
         raise SystemExit("TRAIN and TEST name different series, or in another order.")
@@ -125,7 +161,7 @@ def measured(train: dict, test: dict, season: int, long: int) -> dict:
     actual = np.stack(list(test.values()))
     scale = np.array([seasonal_scale(values, season) for values in train.values()])
     wide, found = made["wide"], made["found"]
-    theta = Theta(season).predict(made["cube"], horizon).to_numpy()
+    yardstick = np.stack([untried(values, horizon, season)["forecast"] for values in train.values()])
     return {
         **errors(actual, wide["forecast"], scale),
         "series": len(train),
@@ -134,13 +170,14 @@ def measured(train: dict, test: dict, season: int, long: int) -> dict:
         "rows": {
             "naive": errors(actual, wide["naive"], scale),
             "seasonal_naive": errors(actual, wide["seasonal_naive"], scale),
-            "theta": errors(actual, theta, scale),
+            "theta": errors(actual, yardstick, scale),
         },
         "inside_train": {name: {key: round(float(row[key]), 3) for key in ("smape", "mase")} for name, row in found.scores.iterrows()},
         "origins": made["origins"],
+        "untried": made["untried"],
         "mean_weights": found.weights.mean().round(3).to_dict(),
         "refused": found.refused,
-        "coverage": {f"{level * 100:g}": round(float(np.mean((actual >= wide[f"lower_{level * 100:g}"]) & (actual <= wide[f"upper_{level * 100:g}"]))), 4) for level in LEVELS},
+        "coverage": {f"{level * 100:g}": held(actual, wide[f"lower_{level * 100:g}"], wide[f"upper_{level * 100:g}"]) for level in LEVELS},
         "coverage_inside_train": {f"{level * 100:g}": found.coverage[level].sentence() for level in found.coverage},
         "seconds": round(seconds, 1),
         "processor_seconds": round(processor, 1),
@@ -163,6 +200,8 @@ def show(result: dict, hourly: bool) -> None:
         print(f"{level} % intervals held {share:.1%} of the test")
     for sentence in result["coverage_inside_train"].values():
         print(f"  inside TRAIN: {sentence}")
+    if result["untried"]:
+        print(f"{result['untried']} series are too short for trials: Theta, without intervals")
     print("weights:", ", ".join(f"{name} {share:.2f}" for name, share in result["mean_weights"].items() if share))
 
 

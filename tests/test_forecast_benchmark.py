@@ -71,6 +71,15 @@ def test_naive_rows_theta_coverage_seconds_and_versions_stand_beside_the_errors(
     assert told["mase"] < told["rows"]["naive"]["mase"]
 
 
+def test_a_series_too_short_for_trials_is_counted_and_still_forecast(series, tmp_path):
+    short = {"S": np.array([5.0, 6, 5, 7, 5, 6, 5])} | series
+    write(tmp_path / "train.csv", [[name, *map(str, values[:-HORIZON])] for name, values in short.items()], False, False)
+    write(tmp_path / "test.csv", [[name, *map(str, values[-HORIZON:])] for name, values in short.items()], False, False)
+    told = json.loads(run(tmp_path / "train.csv", tmp_path / "test.csv", "--season", 1, "--json").stdout)
+    assert (told["series"], told["untried"]) == (4, 1)
+    assert np.isfinite([told["smape"], told["mase"], *told["coverage"].values()]).all()
+
+
 def test_without_files_it_says_so_and_is_no_failure(tmp_path):
     alone = tmp_path / "checkout" / "benchmarks" / "forecasting.py"
     alone.parent.mkdir(parents=True)

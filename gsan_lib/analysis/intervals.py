@@ -8,6 +8,7 @@ Docs: https://github.com/gsan/gsan/analysis/intervals.html.md"""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -64,12 +65,21 @@ def panel_radii(
     places, steps = errors.shape[1:]
     found, pools = np.empty((places, steps)), dict.fromkeys(POOLS, 0)
     bands = np.arange(steps) // band
+    everywhere = cache(lambda: conformal_radius(errors, level))
     for number in np.unique(bands):
         here = bands == number
+        shared = errors[:, :, here]
+        alike = cache(lambda shared=shared: conformal_radius(shared, level))
+        enough = np.isfinite(shared).sum() >= least
         for place in range(places):
-            choices = (errors[:, place][:, here], errors[:, place], errors[:, :, here], errors)
-            pool, chosen = next(((p, c) for p, c in zip(POOLS, choices, strict=True) if np.isfinite(c).sum() >= least), (POOLS[-1], errors))
-            found[place, here] = conformal_radius(chosen, level)
+            pool, chosen = next(
+                ((p, c) for p, c in zip(POOLS, (shared[:, place], errors[:, place]), strict=False) if np.isfinite(c).sum() >= least),
+                ("", errors),
+            )
+            if pool:
+                found[place, here] = conformal_radius(chosen, level)
+            else:
+                pool, found[place, here] = ("steps", alike()) if enough else ("all", everywhere())
             pools[pool] += int(here.sum())
     return found, pd.Series(pools, name="cells").rename_axis("pool")
 
