@@ -54,6 +54,12 @@ def test_the_moon_confirms_the_lunar_holidays():
             assert -1.2 < off < 1.2, f"{day} is {off:.2f} days from day {age + 1} of a lunar month"
 
 
+def test_a_substitute_under_a_new_rule_is_not_known_before_the_decree():
+    for day, decree in (("2021-08-16", "2021-08-04"), ("2023-05-29", "2023-05-04")):
+        assert date.fromisoformat(day) in holidays.public_holidays(decree)
+        assert date.fromisoformat(day) not in holidays.public_holidays(pd.Timestamp(decree) - pd.Timedelta(days=1))
+
+
 def test_feasts_lie_in_their_season_and_never_share_their_substitute():
     named = holidays.public_holidays()
     assert all(day.month in (1, 2) for day in holidays._lunar(holidays.SEOLLAL))
@@ -381,6 +387,12 @@ def test_too_short_a_history_is_refused_with_what_it_needs():
         fc.forecast(cube, trials=20, calibration=18, model=QUICK)
     with pytest.raises(DataError, match="to learn from"):
         QUICK.fit(cube.isel(time=slice(0, 100)))
+
+
+def test_gaps_count_steps_whatever_a_step_is():
+    hours = pd.to_datetime(["2019-01-01 00:00", "2019-01-01 01:00", "2019-01-01 04:00"])
+    cube = panel.even_cube(pd.DataFrame({"place": "a", "hour": hours, "value": 1.0}), place="place", time="hour", value="value", step="h")
+    assert panel.gaps(cube).loc["a", ["days", "missing"]].tolist() == [3, 2]
 
 
 @dataclasses.dataclass(frozen=True)

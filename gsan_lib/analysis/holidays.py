@@ -16,7 +16,7 @@ from ..errors import UsageError
 
 # %% auto #0
 __all__ = ['FIRST', 'LAST', 'FIXED', 'FIXED_SINCE_2026', 'SEOLLAL', 'CHUSEOK', 'BUDDHA', 'SUBSTITUTES', 'ELECTIONS', 'TEMPORARY',
-           'REACH', 'FEASTS', 'public_holidays', 'calendar']
+           'NEW_RULE', 'REACH', 'FEASTS', 'public_holidays', 'calendar']
 
 # %% ../../notebooks/lib/analysis/holidays.ipynb #c0672443
 FIRST, LAST = 2014, 2027  # years the tables below are complete for
@@ -54,6 +54,10 @@ TEMPORARY = {  # day: (day of the cabinet's decision, name)
     date(2025, 1, 27): (date(2025, 1, 14), "임시공휴일"),
     date(2025, 6, 3): (date(2025, 4, 8), "대통령 선거일"),
 }
+NEW_RULE = {  # the first substitutes under a changed rule: the day of its decree (31930 and 33448)
+    **dict.fromkeys((date(2021, 8, 16), date(2021, 10, 4), date(2021, 10, 11)), date(2021, 8, 4)),
+    date(2023, 5, 29): date(2023, 5, 4),
+}
 REACH = 7  # days before and after 설날 and 추석 in which the feast is felt
 
 # %% ../../notebooks/lib/analysis/holidays.ipynb #01b33f95
@@ -74,7 +78,8 @@ def public_holidays(
     found |= dict.fromkeys(_lunar(BUDDHA), "부처님오신날")
     for name, middles in (("설날", _lunar(SEOLLAL)), ("추석", _lunar(CHUSEOK))):
         found |= {middle + timedelta(days=i): f"{name} 연휴" if i else name for middle in middles for i in (-1, 0, 1)}
-    found |= dict.fromkeys(map(date.fromisoformat, SUBSTITUTES.split()), "대체공휴일")
+    substitutes = map(date.fromisoformat, SUBSTITUTES.split())
+    found |= dict.fromkeys((day for day in substitutes if NEW_RULE.get(day, date.min) <= known), "대체공휴일")
     found |= dict.fromkeys(map(date.fromisoformat, ELECTIONS.split()), "선거일")
     found |= {day: name for day, (decided, name) in TEMPORARY.items() if decided <= known}
     return dict(sorted(found.items()))

@@ -70,15 +70,15 @@ def _cube(frame: pd.DataFrame, place: str, time: str, value: str, grid: pd.Datet
 
 # %% ../../notebooks/lib/analysis/panel.ipynb #4783b2b9
 def gaps(
-    cube: xr.DataArray,  # place x time
-) -> pd.DataFrame:  # index place; days, missing, first and last day observed; `missing` counts days without a value between first and last
-    """What is missing in a cube: days without a value and places that begin late or end early."""
+    cube: xr.DataArray,  # place x time, at any even step
+) -> pd.DataFrame:  # index place; days (steps with a value), missing (steps without one between the first and the last), first and last
+    """What is missing in a cube: steps without a value and places that begin late or end early."""
 
     def of(series: pd.Series) -> dict:
         seen = series.dropna().index
         if not len(seen):
             return {"days": 0, "missing": 0, "first": pd.NaT, "last": pd.NaT}
-        return {"days": len(seen), "missing": (seen[-1] - seen[0]).days + 1 - len(seen), "first": seen[0], "last": seen[-1]}
+        return {"days": len(seen), "missing": int(series.loc[seen[0] : seen[-1]].isna().sum()), "first": seen[0], "last": seen[-1]}
 
     return pd.DataFrame({key: of(cube.sel(place=key).to_series()) for key in cube["place"].to_numpy()}).T.rename_axis("place")
 
