@@ -260,3 +260,22 @@ def test_a_patient_naive_row_takes_the_newest_value_of_each_phase():
     made = bt.Naive(7, patient=True).predict(cube, 7).to_numpy()[0]
     np.testing.assert_array_equal(made, [*cube.to_numpy()[0, -14:-12], *cube.to_numpy()[0, -5:]])
     assert np.isnan(bt.Naive(7).predict(cube, 7).to_numpy()[0, :2]).all()
+
+
+def test_what_is_wrong_with_a_call_is_said_before_anything_is_computed():
+    class Never:
+        name = "never"
+
+        def fit(self, history):
+            raise AssertionError("nothing may be fitted")
+
+        predict = fit
+
+    frost = weekly() - 1_000
+    with pytest.raises(DataError, match="use on='level'"):
+        selection.select(frost, {"never": Never()}, horizon=7, season=7)
+    with pytest.raises(UsageError, match="one of log, level"):
+        selection.select(weekly(), {"never": Never()}, horizon=7, season=7, on="root")
+    found = selection.select(frost, CANDIDATES, horizon=7, season=7, origins=6, on="level")
+    assert (found.table["lower_80"] <= found.table["forecast"]).all()
+    assert (found.table["forecast"] < 0).any()

@@ -16,7 +16,7 @@ import xarray as xr
 
 from .backtest import Backtest, Coverage, Model, Naive, backtest, future, known_by, smape, usual_change
 from .breaks import Break, breaks_after, breaks_within
-from .intervals import bounds, panel_radii, sized, tried
+from .intervals import SCALES, bounds, panel_radii, sized, tried
 from .panel import time_step
 from ..errors import DataError, UsageError, some
 
@@ -146,39 +146,24 @@ def select(
     """Choose by rolling origins, forecast, and say what it is worth. Raises DataError for a panel that cannot be judged, UsageError for a wrong call."""
     constant = usable(cube, season=season, horizon=horizon)
     every = every or horizon
+    first = _first_judged(cube, origins, warmup, -(-horizon // every), how, on)
     models = _with_naive(candidates, season)
     trial = backtest(cube, models, horizon=horizon, count=origins, every=every, refit=refit, least=2 * season, season=season, lenient=True)
     trial, refused = _kept(trial)
-    models = {str(name): models[str(name)] for name in trial.forecasts["model"].to_numpy()}
-    lag = -(-horizon // every)
-    if origins < warmup + lag + 1:
-        raise DataError(
-            f"{origins} origins; with a warm-up of {warmup} at least {warmup + lag + 1} are needed, so that one choice can be judged."
-        )
-    losses, naive, first = _losses(trial), np.isin(list(models), [NAIVE, SEASONAL]), warmup + lag - 1
-    made = _by_rule(trial, losses, naive, lag, warmup, how, by_place)
-    scores, by_origin = _scores(trial, made, losses, first)
-    beats = bool(scores.loc[CHOSEN, "mase"] < scores.loc[[NAIVE, SEASONAL], "mase"].min())
-    weights = pd.DataFrame(
-        weights_by(losses, naive, how=how, by_place=by_place), index=pd.Index(cube["place"].to_numpy(), name="place"), columns=list(models)
-    )
-    if not beats:
-        better = str(scores.loc[[NAIVE, SEASONAL], "mase"].fillna(np.inf).idxmin())
-        weights.loc[:, :] = np.eye(len(models))[list(models).index(better)]
-        made = trial.forecasts.sel(model=better).to_numpy()[first:]
+    ruled = _rule(trial, first, warmup, how, by_place)
     band = band or max(1, min(season, -(-horizon // 4)))
-    errors = sized(trial.actual.to_numpy()[first:], made, trial.scale[first:], on)
-    held = tried(errors, levels=levels, band=band, lag=lag, calibration=calibration)
-    table, pools = _forecast(cube, models, weights, errors, levels, band, on, season, horizon)
+    errors = sized(trial.actual.to_numpy()[first:], ruled.made, trial.scale[first:], on)
+    held = tried(errors, levels=levels, band=band, lag=first - warmup + 1, calibration=calibration)
+    table, pools = _forecast(cube, models, ruled.weights, errors, levels, band, on, season, horizon)
     return Selection(
         table,
-        scores,
-        by_origin,
-        weights,
-        _judged(cube, trial, made, held.radius, first, on),
+        ruled.scores,
+        ruled.by_origin,
+        ruled.weights,
+        _judged(cube, trial, ruled.made, held.radius, first, on),
         held.coverage,
         pools,
-        beats,
+        ruled.beats,
         _breaks(cube),
         constant,
         refused,
@@ -189,6 +174,46 @@ def select(
     )
 
 # %% ../../notebooks/lib/analysis/selection.ipynb #7f788b65
+def _first_judged(cube: xr.DataArray, origins: int, warmup: int, lag: int, how: str, on: str) -> int:
+    # the first trial that the rule can be judged by; what is wrong with the call is said before anything is computed
+    if how not in HOWS:
+        raise UsageError(f"`how`={how!r}; one of {', '.join(HOWS)} is needed.")
+    if on not in SCALES:
+        raise UsageError(f"`on`={on!r}; one of {', '.join(SCALES)} is needed.")
+    if on == "log" and bool((cube < 0).any()):
+        raise DataError(f"{int((cube < 0).sum())} values are < 0 and have no log(1 + y); use on='level'.")
+    if origins < warmup + lag + 1:
+        raise DataError(
+            f"{origins} origins; with a warm-up of {warmup} at least {warmup + lag + 1} are needed, so that one choice can be judged."
+        )
+    return warmup + lag - 1
+
+
+@dataclass(frozen=True)
+class _Ruled:
+    made: np.ndarray  # judged origin x place x step: what would have been forecast
+    weights: pd.DataFrame  # place x model, for the forecast itself
+    scores: pd.DataFrame
+    by_origin: pd.DataFrame
+    beats: bool
+
+
+def _rule(trial: Backtest, first: int, warmup: int, how: str, by_place: bool) -> _Ruled:
+    # the rule at every judged origin and now; the better naive row in its place where it was no better
+    names, losses = [str(name) for name in trial.forecasts["model"].to_numpy()], _losses(trial)
+    naive = np.isin(names, [NAIVE, SEASONAL])
+    made = _by_rule(trial, losses, naive, first - warmup + 1, warmup, how, by_place)
+    scores, by_origin = _scores(trial, made, losses, first)
+    rows = scores.loc[[NAIVE, SEASONAL], "mase"].fillna(np.inf)
+    beats = bool(scores.loc[CHOSEN, "mase"] < rows.min())
+    shares = weights_by(losses, naive, how=how, by_place=by_place)
+    if not beats:
+        shares = np.tile(np.isin(names, [str(rows.idxmin())]).astype(float), (len(shares), 1))
+        made = trial.forecasts.sel(model=str(rows.idxmin())).to_numpy()[first:]
+    places = pd.Index(trial.actual["place"].to_numpy(), name="place")
+    return _Ruled(made, pd.DataFrame(shares, index=places, columns=names), scores, by_origin, beats)
+
+# %% ../../notebooks/lib/analysis/selection.ipynb #6c18c3d0
 def _with_naive(candidates: Mapping[str, Model], season: int) -> dict[str, Model]:
     # in alphabetical order
     if taken := {NAIVE, SEASONAL, CHOSEN} & set(candidates):
@@ -226,11 +251,9 @@ def _losses(trial: Backtest) -> np.ndarray:
 def _common(trial: Backtest) -> np.ndarray:
     return np.isfinite(trial.forecasts.to_numpy()).all(axis=0) & np.isfinite(trial.actual.to_numpy())
 
-# %% ../../notebooks/lib/analysis/selection.ipynb #6c18c3d0
+# %% ../../notebooks/lib/analysis/selection.ipynb #9de04cfc
 def _by_rule(trial: Backtest, losses: np.ndarray, naive: np.ndarray, lag: int, warmup: int, how: str, by_place: bool) -> np.ndarray:
     # judged origin x place x step: what the rule would have forecast, knowing only trials that had ended
-    if how not in HOWS:
-        raise UsageError(f"`how`={how!r}; one of {', '.join(HOWS)} is needed.")
     forecasts = trial.forecasts.to_numpy()
     made = []
     for turn in range(warmup + lag - 1, forecasts.shape[1]):
@@ -269,7 +292,7 @@ def _scores(trial: Backtest, made: np.ndarray, losses: np.ndarray, first: int) -
     ).T.rename_axis("model")
     return scores.sort_values("mase", kind="stable"), by_origin
 
-# %% ../../notebooks/lib/analysis/selection.ipynb #9de04cfc
+# %% ../../notebooks/lib/analysis/selection.ipynb #5eb97579
 def _forecast(
     cube: xr.DataArray,
     models: Mapping[str, Model],
@@ -281,7 +304,7 @@ def _forecast(
     season: int,
     horizon: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    used = [name for name in models if (weights[name] > 0).any() or name in (NAIVE, SEASONAL)]
+    used = [name for name in weights.columns if (weights[name] > 0).any() or name in (NAIVE, SEASONAL)]
     made = {name: known_by(models[name], cube).fit(cube).predict(cube, horizon).to_numpy() for name in used}
     ahead = _mixed(np.stack([made[name] for name in used]), weights[used].to_numpy())
     values = cube.to_numpy()
