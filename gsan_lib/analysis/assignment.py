@@ -24,7 +24,8 @@ Array = npt.NDArray[np.float64]
 Columns = npt.NDArray[np.intp]
 
 # %% auto #0
-__all__ = ['Array', 'Columns', 'MARGIN', 'Pairs', 'Plan', 'carry', 'first_most', 'split_answer', 'whole_answer', 'shortest']
+__all__ = ['Array', 'Columns', 'MARGIN', 'ROUGH', 'Pairs', 'Plan', 'carry', 'first_most', 'split_answer', 'whole_answer',
+           'shortest']
 
 # %% ../../notebooks/lib/analysis/assignment.ipynb #06d936a9
 @dataclass(frozen=True, eq=False)
@@ -129,6 +130,24 @@ def first_most(pairs: Pairs) -> Array:
     return pairs.amount * (pairs.cost / longest - (len(np.unique(pairs.col)) + 2))
 
 # %% ../../notebooks/lib/analysis/assignment.ipynb #0274a797
+MARGIN = 0.01  # of the relaxation's value: what costs more is left out at first
+ROUGH = Limits(gap=1e-3, nodes=20)  # for a choice to begin with
+
+
+def _kernel(plan: Plan, root: Relaxed, limits: Limits) -> Columns | None:
+    """A good choice from the sites and pairs that the relaxation nearly uses."""
+    count = len(plan.free)
+    near = root.reduced <= MARGIN * max(abs(root.value), 1.0)
+    sites = root.x[:count] > WHOLE
+    kept = near[count:] & np.append(sites, True)[plan.place[plan.pairs.col]]  # -1: open anyway
+    part = plan.part(sites, kept)
+    made, links = part.programme(), part.links(np.flatnonzero(part.place[part.pairs.col] >= 0))
+    low = np.concatenate([made.low, np.full(links.shape[0], -np.inf)])
+    made = replace(made, rows=sparse.vstack([made.rows, links]), low=low, high=np.concatenate([made.high, np.zeros(links.shape[0])]))
+    answer = solve(made, replace(ROUGH, seconds=limits.seconds))
+    return None if answer.x is None else np.searchsorted(plan.free, part.free[answer.x[: len(part.free)] > 0.5])
+
+
 def split_answer(plan: Plan, limits: Limits) -> Choice | None:
     """The best free sites (positions in the task's) where points may be divided."""
     linked: set[int] = set()
@@ -147,13 +166,14 @@ def split_answer(plan: Plan, limits: Limits) -> Choice | None:
         value = known[sites]
         return None if value is None else (sites, value)
 
+    def begin(root: Relaxed) -> tuple[tuple[int, ...], float] | None:
+        sites = _kernel(plan, root, limits)
+        return None if sites is None else tried(np.isin(np.arange(len(plan.free)), sites).astype(float))
+
     counted = not plan.every and is_whole(plan.pairs.amount, plan.pairs.room)  # as many people as fit are a whole number
-    return branch(plan.programme(), lambda x: plan.broken(x, linked), tried, limits, step=float(counted))
+    return branch(plan.programme(), lambda x: plan.broken(x, linked), tried, limits, step=float(counted), begin=begin)
 
 # %% ../../notebooks/lib/analysis/assignment.ipynb #6c6d2928
-MARGIN = 0.01  # of the relaxation's value: pairs that cost more are left out at first
-
-
 def _root(plan: Plan) -> Relaxed | None:
     """The relaxation with all links that it breaks; None where it is impossible."""
     linked: set[int] = set()

@@ -146,12 +146,16 @@ def branch(
     tried: Callable[[Array], tuple[tuple[int, ...], float] | None],  # openness of sites -> an allowed choice near it, with its value
     limits: Limits = PROOF,
     step: float = 0.0,  # two values differ by so much at least, or not at all; 1 where all are whole numbers
+    begin: Callable[[Relaxed], tuple[tuple[int, ...], float] | None]
+    | None = None,  # a good choice from the first relaxation, where that is not whole
 ) -> Choice | None:  # None: no choice is possible
     """The sites with the least value, proven. Raises ModelError where a limit ends the search before any choice is found."""
     begun = time.perf_counter()
     tree, none = _Tree(Relaxation(programme), programme.whole, broken, tried, step), frozenset[int]()
     heap: list[_Node] = []
     tree.push(heap, none, none)
+    if heap and begin is not None and tree.root is not None and (offer := begin(tree.root)) is not None and offer[1] < tree.value:
+        tree.best = offer
     gap = max(limits.gap, LEAST)
     while heap and tree.worth(heap[0][0], gap):
         late = limits.seconds is not None and time.perf_counter() - begun > limits.seconds
