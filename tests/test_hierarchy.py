@@ -137,6 +137,8 @@ def test_intervals_are_each_nodes_own_and_do_not_add_up(found):
     assert (found.table["lower_80"] <= found.table["forecast"]).all()
     assert {level for level, _ in found.coverage} == {"total", "line", "station"}
     assert found.coverage["station", 0.8].kept
+    assert "intervals do not add up" in found.sentence()
+    assert found.coverage["total", 0.8].sentence() in found.sentence()
 
 
 def test_past_trials_are_reconciled_with_what_had_ended(monkeypatch):

@@ -178,8 +178,8 @@ def leaks(
         raise UsageError(f"`{model.name}` has no `covariates`; there is nothing to leak.")
     origin = pd.Timestamp(history["time"].to_numpy()[-1])
     later = covariates.rows[KNOWN_AT] > origin
-    spoiled = covariates.rows.copy()
-    spoiled.loc[later, covariates.names] = 1e6 + np.arange(int(later.sum()))[:, None]
+    spoiled = covariates.rows.astype(dict.fromkeys(covariates.names, float))
+    spoiled.loc[later, covariates.names] = np.tile(1e6 + np.arange(int(later.sum()))[:, None], len(covariates.names))
     honest, tempted = (replace(model, covariates=held) for held in (known_by(model, history).covariates, Covariates(spoiled)))  # type: ignore[type-var, attr-defined]
     first, second = (made.fit(history).predict(history, horizon).to_numpy() for made in (honest, tempted))
     return not np.array_equal(first, second, equal_nan=True)

@@ -164,6 +164,18 @@ class Coherent:
     judged: int  # of which reconciled with what earlier ones had taught
     incoherence: float  # largest absolute difference between a node and the sum of its parts in `forecast`, unit of the cube
 
+    def sentence(self) -> str:
+        """What each level was worth beside the better naive row, and what its intervals held."""
+        parts = []
+        for level, rows in self.scores["mase"].groupby(level="level", sort=False):
+            naive = rows.droplevel("level")[[NAIVE, SEASONAL]]
+            held = (
+                "; ".join(measured.sentence() for (name, _), measured in self.coverage.items() if name == level)
+                or "Coverage was not measured."
+            )
+            parts.append(f"{level}: MASE {rows[level, 'reconciled']:.3f} beside {naive.idxmin()} {naive.min():.3f}. {held}")
+        return " ".join([*parts, "Each node's interval is its own: intervals do not add up."])
+
 
 def forecast_coherent(
     cube: xr.DataArray,  # bottom place x time

@@ -2,6 +2,7 @@
 
 import csv
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,10 @@ import pandas as pd
 import pytest
 
 from gsan_lib.analysis import backtest as bt
-from gsan_lib.analysis import breaks, hierarchy, panel
+from gsan_lib.analysis import breaks, covariates, hierarchy, panel
+from gsan_lib.analysis.lags import LagModel
 from gsan_lib.analysis.smoothing import Theta, Usual
+from gsan_lib.errors import DataError
 
 pytestmark = pytest.mark.real
 
@@ -115,3 +118,20 @@ def test_dongdaemuns_subway_shows_no_break_like_2020_before_2020(inbox):
     found = breaks.breaks_in(panel.daily_cube(whole, place="place", time="day", value="승차총승객수"))
     assert (found["change"].abs() < 0.15).all()
     assert (found["known"] == "").all()
+
+
+def test_observed_weather_of_the_coming_day_is_refused_for_seouls_bicycles(inbox):
+    table = pd.read_csv(inbox / "timeseries" / "SeoulBikeData.csv").rename(columns=str.strip)
+    table["at"] = pd.to_datetime(table["Date"], format="%d/%m/%Y") + pd.to_timedelta(table["Hour"], unit="h")
+    bikes = table.assign(place="Seoul", hired=table["Rented Bike Count"].astype(float).where(table["Functioning Day"] == "Yes"))
+    cube = panel.even_cube(bikes, place="place", time="at", value="hired", step="h")
+    assert int(cube.isnull().sum()) == 295  # hours in which the system was closed
+    seen = {"time": "at", "variables": ["Temperature(C)", "Rainfall(mm)"]}
+    weather = covariates.observed(table, **seen, delay="1h")
+    model = LagModel(seasons=(24, 168), trained_for=24, trials=10, iterations=5, covariates=weather, told="published")
+    with pytest.raises(DataError, match="Observed weather of the future is a leak"):
+        bt.backtest(cube, {"told": model}, horizon=24, count=1, every=24, least=600)
+    early = table.assign(known_at=table["at"] - pd.Timedelta("24h"))
+    with pytest.raises(DataError, match="observed weather, not a forecast"):
+        covariates.published(early, **seen, known_at="known_at", measured=weather)
+    assert not covariates.leaks(replace(model, told="last"), cube.isel(time=slice(0, 3000)), 24)
