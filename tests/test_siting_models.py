@@ -191,6 +191,24 @@ def test_points_without_people_need_no_place():
     assert found.served["c"] == 0
 
 
+def test_a_larger_town_gives_the_same_answer_twice_and_more_room_is_no_dearer():
+    draw = np.random.default_rng(4)
+    homes, sites = draw.uniform(0, 6000, (120, 2)), draw.uniform(0, 6000, (25, 2))
+    od, people = complete(cdist(homes, sites)), pd.Series(np.ceil(draw.gamma(1, 100, 120)))
+    seats = pd.Series(np.ceil(people.sum() / 5 * draw.uniform(0.7, 1.5, 25)))
+    found = capacitated_p_median(od, people, capacity=seats, p=6)
+    assert found.gap == 0
+    assert found == capacitated_p_median(od, people[::-1], capacity=seats[::-1], p=6)
+    free, roomy = siting.p_median(od, people, p=6), capacitated_p_median(od, people, capacity=seats * 2, p=6)
+    assert free.objective * (1 - 1e-12) <= roomy.objective <= found.objective
+
+
+def test_nobody_needs_no_seat():
+    nobody = PEOPLE * 0
+    assert capacitated_p_median(road(), nobody, capacity=room(*[0.0] * 6), p=2).objective == 0
+    assert capacitated_mclp(road(), nobody, capacity=room(*[9.0] * 6), p=2, radius=3).sites == ()
+
+
 def test_capacitated_answers_compare_by_who_goes_where():
     one, other = (capacitated_p_median(road(), PEOPLE, capacity=room(*[40.0] * 6), p=2) for _ in range(2))
     assert one == other

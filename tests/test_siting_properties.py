@@ -185,6 +185,23 @@ def test_more_room_never_worsens_an_answer(case, factor):
     assert capacitated_p_median(matrix(cost), demand, capacity=seats * factor, p=p, fixed=fixed).objective <= before + CLOSE
 
 
+@settings(max_examples=25, deadline=None)
+@given(roomy(), st.floats(0.1, 7.3), st.booleans())
+def test_broken_numbers_keep_to_the_capacities_and_lose_nobody(case, factor, split):
+    """Estimated people are no whole numbers; then the solver's tolerance of 1e-6 is what remains."""
+    cost, demand, seats, p, fixed, radius = case
+    try:
+        found = capacitated_p_median(matrix(cost), demand * factor, capacity=seats * np.pi, p=p, fixed=fixed, split=split)
+    except ModelError:
+        found = capacitated_mclp(matrix(cost), demand * factor, capacity=seats * np.pi, p=p, radius=radius, fixed=fixed, split=split)
+        assert (found.served <= demand * factor * (1 + CLOSE)).all()
+    else:
+        np.testing.assert_allclose(found.served, demand * factor, rtol=CLOSE)
+    assert (found.loads <= found.capacity * (1 + CLOSE)).all()
+    assert found.gap <= CLOSE
+    assert found.loads.sum() == pytest.approx(found.served.sum())
+
+
 # ---- attendance
 
 

@@ -82,6 +82,6 @@ def max_attendance(
     if choice is not None:
         sites = settle(Search(Distant(costs, base), unlike=task.unlike), choice.sites)
         choice = replace(choice, sites=sites, bound=total - choice.bound)
-    attending = lambda cost: np.where(cost.notna(), decay(cost.fillna(np.inf).to_numpy()), 0.0) * task.weights
+    attending = lambda cost: np.where(cost.notna(), decay(cost.fillna(0.0).to_numpy()), 0.0) * task.weights
     answer = _result("maximum attendance", task, choice, "demand", lambda cost: float(attending(cost).sum()))
     return Attended(**vars(answer), attendance=pd.Series(attending(answer.costs), index=task.od.origins, name="attendance"))
