@@ -556,6 +556,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/gsan/gsan', 'doc_host': 'h
                                           'gsan_lib.analysis.fronts.front': ('analysis/fronts.html#front', 'gsan_lib/analysis/fronts.py')},
             'gsan_lib.analysis.hierarchy': { 'gsan_lib.analysis.hierarchy.Coherent': ( 'analysis/hierarchy.html#coherent',
                                                                                        'gsan_lib/analysis/hierarchy.py'),
+                                             'gsan_lib.analysis.hierarchy.Coherent.sentence': ( 'analysis/hierarchy.html#coherent.sentence',
+                                                                                                'gsan_lib/analysis/hierarchy.py'),
                                              'gsan_lib.analysis.hierarchy.Hierarchy': ( 'analysis/hierarchy.html#hierarchy',
                                                                                         'gsan_lib/analysis/hierarchy.py'),
                                              'gsan_lib.analysis.hierarchy.Hierarchy.bottom': ( 'analysis/hierarchy.html#hierarchy.bottom',
