@@ -148,7 +148,8 @@ def _kernel(part: Part, search: Search, times: int) -> Part:
 
 def _better(part: Part, search: Search, polish: Polish) -> bool:
     """Looks for a better choice where the first bound left a gap; whether the part may then still hold one better still."""
-    if shake(search, part.near.columns) and not ascend(part, search, AGAIN, polish):
+    liked = _kernel(part, search, 12).near.columns
+    if shake(search, liked, part.lower) and not ascend(part, search, AGAIN, polish):
         return False
     for times in (2, 4):
         few, before = _kernel(part, search, times), search.upper

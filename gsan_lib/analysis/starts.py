@@ -127,13 +127,15 @@ def settle(
 def shake(
     search: Search,  # with a choice; changed where a better one turns up
     columns: Columns,  # ids that may come in, ascending
+    lower: float = -np.inf,  # a bound: a choice so close to it that the limits allow it ends the search
+    most: int = 40,  # attempts without success, or as many as there are sites
 ) -> bool:  # whether it did
-    """Tears out a part of the best choice and mends it, until as many attempts as there are sites (at most 40) have not helped."""
-    draw, before, idle, p = np.random.default_rng(0), search.upper, 0, len(search.known)
-    while idle < min(p, 40) and not search.late:
-        best = search.known
-        out = draw.choice(p, max(1, round(0.15 * p)), replace=False)
-        others = np.setdiff1d(np.arange(search.costs.count), columns)
+    """Tears out a part of the best choice and mends it, until that no longer helps."""
+    draw, before, idle, p, number = np.random.default_rng(0), search.upper, 0, len(search.known), 0
+    others = np.setdiff1d(np.arange(search.costs.count), columns)
+    while idle < min(p, most) and lower <= search.enough and not search.late:
+        best, number = search.known, number + 1
+        out = draw.choice(p, max(1, round((0.3 if number % 2 else 0.15) * p)), replace=False)
         mended = greedy(search, p, np.delete(best, out), np.union1d(best[out], others))
         better = mended is not None and search.offer(exchange(search, mended, np.union1d(columns, best)))
         idle = 0 if better else idle + 1
