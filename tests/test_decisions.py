@@ -97,6 +97,21 @@ def test_a_forecast_is_scored_on_the_later_snapshot_beside_naive_and_usual(regis
     assert score.counts == {"registered": 3, "met": 3, "no_outcome": 0, "no_guess": 0}
 
 
+def said(ours, naive, usual, bias=0.0):
+    rows = pd.DataFrame({"method": [scores.OURS, scores.NAIVE, scores.USUAL], "mae": [ours, naive, usual], "bias": bias})
+    return scores._said_amounts(decisions.Record(Path(), {"unit": "명/1,000명", "naive_is": "어제", "usual_is": "지난해"}), rows, 30)
+
+
+def test_the_sentence_tells_small_errors_apart_and_calls_a_tie_no_win():
+    assert "0.80명/1,000명 빗나갔고" in said(0.8, 1.1, 1.3)
+    assert "보다 나았습니다" in said(0.8, 1.1, 1.3)
+    assert "하나만 앞섰습니다" in said(1.2, 1.1, 1.3)
+    assert "보다 낫지 않았습니다" in said(1.1, 1.1, 1.1)
+    assert "만 못했습니다" in said(1_500.0, 1_400.0, 1_300.0)
+    assert "1,500명" in said(1_500.0, 1_400.0, 1_300.0)
+    assert "nan" not in said(1.0, 2.0, 3.0, bias=float("nan"))
+
+
 def test_days_without_an_outcome_are_counted_and_not_taken_for_zero(registered):
     toys.put(registered, "rides", rides("2026-02-02", "가", [9], [9]), as_of="2026-02-28")
     (record,), _ = decisions.records("toy")

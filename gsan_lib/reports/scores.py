@@ -154,15 +154,19 @@ def _said_amounts(record: Record, rows: pd.DataFrame, met: int) -> str:
     """The score of a forecast in a sentence."""
     by, unit = _by_method(rows), record.content["unit"]
     ours, others = by[OURS]["mae"], [by[NAIVE]["mae"], by[USUAL]["mae"]]
-    word = "보다 나았습니다" if ours < min(others) else "만 못했습니다" if ours > max(others) else " 가운데 하나만 앞섰습니다"
+    beaten = sum(ours < one for one in others)
+    word = ("만 못했습니다" if ours > max(others) else "보다 낫지 않았습니다", " 가운데 하나만 앞섰습니다", "보다 나았습니다")[beaten]
+    digits = 0 if max(ours, *others) >= 20 else 1 if max(ours, *others) >= 2 else 2  # rates are small numbers
+    told = [f"{one:,.{digits}f}{unit}" for one in (ours, *others)]
+    leaning = f"(치우침 {by[OURS]['bias']:+.1f} %)" if np.isfinite(by[OURS]["bias"]) else ""
     held = "".join(
         f" {name.removeprefix('coverage_')} % 구간은 {share:.0f} %를 담았습니다."
         for name, share in by[OURS].items()
         if name.startswith("coverage_")
     )
     return (
-        f"{met:,}행에서 평균 {ours:,.0f}{unit} 빗나갔고(치우침 {by[OURS]['bias']:+.1f} %), 단순 예측({record.content['naive_is']}, {others[0]:,.0f}{unit})과 "
-        f"늘 하던 대로({record.content['usual_is']}, {others[1]:,.0f}{unit}){word}.{held}"
+        f"{met:,}행에서 평균 {told[0]} 빗나갔고{leaning}, 단순 예측({record.content['naive_is']}, {told[1]})과 "
+        f"늘 하던 대로({record.content['usual_is']}, {told[2]}){word}.{held}"
     )
 
 # %% ../../notebooks/lib/reports/scores.ipynb #2a2f4386
