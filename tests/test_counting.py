@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dask.dataframe
+import dask_geopandas
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -95,6 +96,7 @@ def test_one_frame_parts_and_dask_frames_of_geometries_or_coordinates_give_equal
         count_points(shapes.geometry, areas, cells=10_000),
         count_points((table.iloc[i : i + 700] for i in range(0, 6000, 700)), areas, cells=1000),
         count_points(dask.dataframe.from_pandas(table, npartitions=5), areas, cells=10_000),
+        count_points(dask_geopandas.from_geopandas(shapes, npartitions=5), areas, cells=10_000),
         count_points(table.rename(columns={"x": "lon", "y": "lat"}), areas, xy=("lon", "lat"), cells=10_000),
     ]
     for other in ways:
@@ -108,9 +110,10 @@ def test_a_local_cluster_gives_the_counts_of_one_process():
 
     areas = voronoi(50, 7)
     table = pd.DataFrame(np.random.default_rng(8).uniform(0, 10_000, (20_000, 2)), columns=["x", "y"])
+    shapes = gpd.GeoDataFrame(geometry=gpd.points_from_xy(table["x"], table["y"]), crs=CRS)
     one = count_points(table, areas, cells=10_000)
     with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster, Client(cluster):
-        many = count_points(dask.dataframe.from_pandas(table, npartitions=6), areas, cells=10_000)
+        many = count_points(dask_geopandas.from_geopandas(shapes, npartitions=6), areas, cells=10_000)
     assert many.counts.equals(one.counts)
     assert (many.points, many.outside, many.unplaced) == (one.points, one.outside, one.unplaced)
 
