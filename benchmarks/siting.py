@@ -1,6 +1,6 @@
 """Siting models on published instances: proven answers, and the time they take beside spopt 0.7 with HiGHS in the same run.
 
-    python benchmarks/siting.py [DIR] [--json] [--no-peer] [--large] [--limit 1800] [--cap 60] [--radius 800] [--p 5 10]
+    python benchmarks/siting.py [DIR] [--json] [--no-peer] [--large] [--limit 600] [--cap 60] [--radius 800] [--p 5 10]
 
 DIR is a folder of instances, searched with its subfolders: graphs of the OR-Library (pmed*.txt), Lorena's points (SJC*.txt with demand-*.dat) and
 AILS-MCLP (NewYork.txt), each with a file of optima beside it where there is one (see benchmarks/peers/instances.py). Without DIR: the shared
@@ -240,6 +240,16 @@ def lines(folder: Path, given: argparse.Namespace, peer: Peer | None) -> Iterato
         yield json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
+def told_as_it_comes(found: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Prints one JSON list, each line as soon as it is there, so that a run that is stopped has told what it knows."""
+    told: list[dict[str, Any]] = []
+    for line in found:
+        print("[" if not told else ",", json.dumps(line, ensure_ascii=False), flush=True)
+        told.append(line)
+    print("]" if told else "[]")
+    return told
+
+
 def show(told: list[dict[str, Any]], versions: dict[str, str]) -> None:
     """The table for people."""
     table = Table(title="입지 / siting")
@@ -283,7 +293,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--no-peer", action="store_true", help="gsan alone")
     parser.add_argument("--large", action="store_true", help="also the simulated city of 50,000 cells")
-    parser.add_argument("--limit", type=float, default=1800.0, metavar="S", help="seconds of gsan an instance (1800)")
+    parser.add_argument("--limit", type=float, default=600.0, metavar="S", help="seconds of gsan an instance (600)")
     parser.add_argument("--cap", type=float, default=60.0, metavar="S", help="seconds of the peer an instance (60)")
     parser.add_argument("--radius", type=float, help="of service, metres; default: as published, else 800 (SJC) or 400 (AILS)")
     parser.add_argument("--p", type=int, nargs="+", help="numbers of sites for coverage; default: as published, else 1 to 5")
@@ -302,7 +312,7 @@ def main() -> None:
             simulated(folder)
         peer = None if given.no_peer else Peer(given.cap, Path(place))
         try:
-            told = list(lines(folder, given, peer))
+            told = told_as_it_comes(lines(folder, given, peer)) if given.json else list(lines(folder, given, peer))
         finally:
             if peer is not None:
                 peer.stop()
@@ -310,9 +320,7 @@ def main() -> None:
         raise SystemExit(
             f"`{folder}`에 풀 사례가 없습니다 / no instance in this folder: pmed*.txt, SJC*.txt with demand-*.dat, or AILS-MCLP"
         )
-    if given.json:
-        print(json.dumps(told, ensure_ascii=False, indent=1))
-    else:
+    if not given.json:
         show(told, peer.versions if peer else {})
     if wrong := [line["name"] for line in told if line["contradicts"]]:
         raise SystemExit(f"발표된 값과 어긋납니다 / contradicts what is published: {', '.join(wrong)}")

@@ -145,11 +145,14 @@ def read(
     ps: list[int] | None = None,  # only these numbers of sites
     radii: dict[str, int] | None = None,  # published p-center radii by name
 ) -> Iterator[Instance]:
-    """The instances of a folder and its subfolders, by name; a number in a name counts as a number."""
+    """The instances of a folder and its subfolders, by kind and name; a number in a name counts as a number."""
     number = lambda name: [part.zfill(9) for part in re.split(r"(\d+)", name)]
-    files = [path for path in folder.rglob("*.txt") if kind(path)]
-    for path in sorted(files, key=lambda path: (str(path.parent), number(path.stem))):
-        rows, what = optima(path.parent).get(path.stem.lower(), []), kind(path)
+    files = [(kind(path), path) for path in folder.rglob("*.txt")]
+    order = ["or_library", "sjc", "ails"]  # what takes longest comes last
+    for what, path in sorted(
+        ((what, path) for what, path in files if what), key=lambda one: (order.index(one[0]), str(one[1].parent), number(one[1].stem))
+    ):
+        rows = optima(path.parent).get(path.stem.lower(), [])
         if what == "or_library":
             instance, p = or_library(path)
             best = next((float(row["optimum"]) for row in rows if row.get("optimum")), None)

@@ -342,6 +342,15 @@ def _listed(part: Part, search: Search, prices: Array) -> None:
         part.near = search.costs.near(part.near.columns, 1.2 * high + 0.3 * high.mean()).cut(search.unlike)
 
 
+def _stepped(near: Near, prices: Array, slope: Array, way: Array, length: float) -> tuple[Array, Array]:
+    """Prices one step further, and the way taken: the slope and half of the way before; a price at its base does not rise."""
+    rows = len(near.base)
+    free = np.append(~((slope[:rows] > 0) & (prices[:rows] >= near.base)), np.ones(len(slope) - rows, dtype=bool))
+    way = slope * free + 0.5 * way
+    norm = float(way @ way)
+    return (np.maximum(prices + length / norm * way, 0) if norm else prices), way
+
+
 def ascend(
     part: Part,  # changed: bound, prices, columns
     search: Search,  # changed: better choices
@@ -374,9 +383,8 @@ def ascend(
             if step < pace.least:
                 break
             continue
-        slope[: len(part.near.base)][(slope[: len(part.near.base)] > 0) & (prices[: len(part.near.base)] >= part.near.base)] = 0.0
-        way = slope + 0.5 * way
-        if not (norm := float(way @ way)):
+        length = step * max(search.upper - value, 1e-9 * abs(search.upper))
+        prices, way = _stepped(part.near, prices, slope, way, length)
+        if not way.any():
             break
-        prices = np.maximum(prices + step * max(search.upper - value, 1e-9 * abs(search.upper)) / norm * way, 0)
     return part.lower <= search.enough
