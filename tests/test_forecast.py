@@ -389,6 +389,21 @@ def test_too_short_a_history_is_refused_with_what_it_needs():
         QUICK.fit(cube.isel(time=slice(0, 100)))
 
 
+def test_scores_judge_every_model_on_the_same_days():
+    # the seasonal row has no forecast for the day that was missing a week before: there, nobody is judged
+    values = 100 + np.random.default_rng(0).normal(0, 5, (1, 600))
+    values[0, ::14] = np.nan
+    time = pd.date_range("2015-01-08", periods=600)
+    cube = xr.DataArray(values, coords={"place": ["a"], "time": time}, dims=("place", "time"))
+    found = bt.backtest(cube, {"naive": bt.Naive(1, "naive"), "seasonal": bt.Naive(7, "seasonal")}, horizon=7, count=10, every=7, least=400)
+    made = {name: found.forecasts.sel(model=name).to_numpy() for name in ("naive", "seasonal")}
+    both = ~np.isnan(made["naive"]) & ~np.isnan(made["seasonal"]) & ~np.isnan(found.actual.to_numpy())
+    assert both.sum() < (~np.isnan(made["naive"]) & ~np.isnan(found.actual.to_numpy())).sum()
+    for name, there in made.items():
+        wrong = np.abs(there - found.actual.to_numpy()) / found.scale[:, :, None]
+        assert found.scores().loc[name, "mase"] == pytest.approx(wrong[both].mean())
+
+
 def test_gaps_count_steps_whatever_a_step_is():
     hours = pd.to_datetime(["2019-01-01 00:00", "2019-01-01 01:00", "2019-01-01 04:00"])
     cube = panel.even_cube(pd.DataFrame({"place": "a", "hour": hours, "value": 1.0}), place="place", time="hour", value="value", step="h")

@@ -134,9 +134,10 @@ class Backtest:
         return tuple(str(place) for place in self.actual["place"].to_numpy()[np.isnan(self.scale).any(axis=0)])
 
     def scores(self) -> pd.DataFrame:
-        """sMAPE (percent) and MASE of every model over the same origins, places and days; index: model."""
-        actual, scale = self.actual.to_numpy(), self.scale[:, :, None]
+        """sMAPE (percent) and MASE of every model over the same origins, places and days, those for which each has a forecast; index: model."""
         rows = {str(name): self.forecasts.sel(model=name).to_numpy() for name in self.forecasts["model"].to_numpy()}
+        common = np.all([~np.isnan(made) for made in rows.values() if not np.isnan(made).all()], axis=0)
+        actual, scale = np.where(common, self.actual.to_numpy(), np.nan), self.scale[:, :, None]
         return pd.DataFrame(
             {name: {"smape": smape(actual, made), "mase": mase(actual, made, scale)} for name, made in rows.items()}
         ).T.rename_axis("model")
