@@ -1,5 +1,7 @@
 """Forecasts that add up: an answer by hand, a second implementation, and sums that hold whatever the numbers."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from gsan_lib.analysis import hierarchy as hr
+from gsan_lib.analysis.backtest import Naive
 from gsan_lib.analysis.smoothing import Usual
 from gsan_lib.errors import DataError, UsageError
 
@@ -162,3 +165,26 @@ def test_what_is_lacking_or_unknown_is_said():
         hr.hierarchy_of(pd.concat([STATIONS, STATIONS]), bottom="station", parents=["line"])
     with pytest.raises(DataError, match="no `station` or parent"):
         hr.hierarchy_of(STATIONS.assign(line=[None, "1", "1", "2"]), bottom="station", parents=["line"])
+
+
+@dataclass(frozen=True)
+class Guessing:
+    """The seasonal naive rule, but 0 where a week before nothing was observed."""
+
+    name: str = "guessing"
+
+    def fit(self, history):
+        return self
+
+    def predict(self, history, horizon):
+        return Naive(7).predict(history, horizon).fillna(0.0)
+
+
+def test_every_row_of_a_level_is_judged_on_the_same_days():
+    values = np.random.default_rng(0).uniform(50, 60, (2, 140))
+    values[0, 3::14] = np.nan
+    cube = xr.DataArray(values, coords={"place": ["a", "b"], "time": pd.date_range("2020-01-06", periods=140)}, dims=("place", "time"))
+    tree = hr.hierarchy_of(pd.DataFrame({"place": ["a", "b"], "line": ["x", "x"]}), bottom="place", parents=["line"])
+    found = hr.forecast_coherent(cube, tree, Guessing(), horizon=7, season=7, origins=8, method="bottom_up").scores["mase"]
+    for level in ("place", "line"):
+        assert found[level, "base"] == pytest.approx(found[level, "seasonal_naive"]), "the guesses of 0 stand where naive has no forecast"

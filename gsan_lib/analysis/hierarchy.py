@@ -250,7 +250,8 @@ def _by_level(trial: Backtest, made: np.ndarray, first: int, hierarchy: Hierarch
     forecasts = {"reconciled": made} | {
         str(name): trial.forecasts.sel(model=name).to_numpy()[first:] for name in trial.forecasts["model"].to_numpy()
     }
-    rows = {}
+    common = np.all([~np.isnan(there) for there in forecasts.values()], axis=0)  # days for which each row has a forecast
+    actual, rows = np.where(common, actual, np.nan), {}
     for level in hierarchy.level.unique():
         here = (hierarchy.level == level).to_numpy()
         for name, there in forecasts.items():
