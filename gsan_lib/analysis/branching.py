@@ -27,7 +27,7 @@ SMALL_COVER = 5_000  # the same where all costs are equal
 TRIAL = 30  # parts after which it is seen whether branching helps
 SOLVABLE = 50_000  # levels that the solver can take in one piece
 MOST_OPEN = 2_000  # parts that wait at the same time
-FIRST = Pace(rounds=800)
+FIRST = Pace(rounds=3000, least=2e-4, wait=25, keep=0.95)
 AGAIN = Pace(rounds=100, step=0.1, least=0.02)  # with a better choice more columns go
 FURTHER = Pace(rounds=100, step=0.3, least=0.02, wait=8)
 

@@ -321,6 +321,7 @@ class Pace:
     step: float = 1.0  # of the way to the best choice known, to begin with
     least: float = 1e-3  # step at which to stop
     wait: int = 15  # rounds without a better bound until the step is halved
+    keep: float = 0.5  # how much of the way before a step keeps; near 1 the bound rises farther where many points share many columns
 
 
 def _closed(part: Part, search: Search) -> bool:
@@ -343,10 +344,10 @@ def _listed(part: Part, search: Search, prices: Array) -> None:
 
 
 def _stepped(near: Near, prices: Array, slope: Array, way: Array, length: float) -> tuple[Array, Array]:
-    """Prices one step further, and the way taken: the slope and half of the way before; a price at its base does not rise."""
+    """Prices one step further, and the way taken: the slope and what is kept of the way before; a price at its base does not rise."""
     rows = len(near.base)
     free = np.append(~((slope[:rows] > 0) & (prices[:rows] >= near.base)), np.ones(len(slope) - rows, dtype=bool))
-    way = slope * free + 0.5 * way
+    way = slope * free + way
     norm = float(way @ way)
     return (np.maximum(prices + length / norm * way, 0) if norm else prices), way
 
@@ -367,7 +368,7 @@ def ascend(
             _listed(part, search, prices)
         value, worth, best, slope = bound(part.near, prices, part.p)
         part.share = best.astype(float) if len(part.share) != len(best) else 0.9 * part.share + 0.1 * best
-        idle = idle + 1 if value <= part.lower + 1e-4 * (search.upper - part.lower) else 0
+        idle = idle + 1 if np.isfinite(part.lower) and value <= part.lower + 1e-4 * (search.upper - part.lower) else 0
         if value > part.lower:
             part.lower, part.prices, offer = value, prices.copy(), part.near.columns[best]
             search.offer(np.concatenate([part.opened, offer]))
@@ -384,7 +385,7 @@ def ascend(
                 break
             continue
         length = step * max(search.upper - value, 1e-9 * abs(search.upper))
-        prices, way = _stepped(part.near, prices, slope, way, length)
+        prices, way = _stepped(part.near, prices, slope, pace.keep * way, length)
         if not way.any():
             break
     return part.lower <= search.enough
