@@ -965,6 +965,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/gsan/gsan', 'doc_host': 'h
                                                                                 'gsan_lib/analysis/prices.py'),
                                           'gsan_lib.analysis.prices._settled': ( 'analysis/prices.html#_settled',
                                                                                  'gsan_lib/analysis/prices.py'),
+                                          'gsan_lib.analysis.prices._stepped': ( 'analysis/prices.html#_stepped',
+                                                                                 'gsan_lib/analysis/prices.py'),
                                           'gsan_lib.analysis.prices.ascend': ('analysis/prices.html#ascend', 'gsan_lib/analysis/prices.py'),
                                           'gsan_lib.analysis.prices.bound': ('analysis/prices.html#bound', 'gsan_lib/analysis/prices.py'),
                                           'gsan_lib.analysis.prices.is_whole': ( 'analysis/prices.html#is_whole',
