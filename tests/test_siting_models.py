@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import combinations
 
 import numpy as np
@@ -232,6 +233,17 @@ def test_attendance_falls_with_the_way():
     assert found.sites == ("b", "d")
     assert found.objective == found.bound == 7.5 + 20 + 0 + 30 + 7.5 + 0.4375
     assert found.attendance.to_dict() == {"a": 7.5, "b": 20, "c": 0, "d": 30, "e": 7.5, "f": 0.4375}
+
+
+def test_a_matrix_that_does_not_fit_is_refused_before_any_of_it_is_made():
+    places, sites = pd.Index(np.arange(20_000)), pd.Index(np.arange(5_000))
+    od = ODMatrix.of(np.arange(5_000), np.arange(5_000), np.ones(5_000), places, sites)
+    tracemalloc.start()
+    with pytest.raises(ModelError, match="20,000 origins x 5,000 destinations do not fit into memory"):
+        max_attendance(od, p=1, decay=quadratic(2))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100e6  # the matrix would be 800 MB
 
 
 def test_san_francisco_attendance_is_the_best_of_every_choice_of_stores(san_francisco):

@@ -73,8 +73,8 @@ def max_attendance(
     task = _task(od, demand, fixed, p, unlike, differ_by)
     share = _shares(decay, task.od)
     people, total = task.weights > 0, float(task.weights.sum())
-    away = np.ones((len(people), len(task.od.destinations)))
-    task.od.dense()  # refuses what does not fit into memory
+    away = task.od.dense()  # refuses what does not fit into memory before anything of that size is made
+    away.fill(1.0)
     away[task.od.row, task.od.col] = 1.0 - share
     away = away[people] * task.weights[people, None]
     costs, base = away[:, task.free], np.minimum(away[:, task.fixed].min(axis=1, initial=np.inf), task.weights[people])
