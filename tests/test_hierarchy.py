@@ -188,3 +188,34 @@ def test_every_row_of_a_level_is_judged_on_the_same_days():
     found = hr.forecast_coherent(cube, tree, Guessing(), horizon=7, season=7, origins=8, method="bottom_up").scores["mase"]
     for level in ("place", "line"):
         assert found[level, "base"] == pytest.approx(found[level, "seasonal_naive"]), "the guesses of 0 stand where naive has no forecast"
+
+
+def test_a_node_without_a_forecast_is_named_and_not_spread_over_all():
+    base = np.ones((len(TREE.nodes), 4))
+    base[TREE.nodes.index("c"), [1, 3]] = np.nan
+    for method in ("bottom_up", "ols", "wls", "mint"):
+        with pytest.raises(DataError, match=r"1 of 7 nodes have no base forecast \(c\) at 2 steps \(2, 4\)"):
+            hr.reconcile(base, TREE, matrix_of(method))
+    with pytest.raises(DataError, match=r"\(c\) at 1 steps \(1\)"):
+        hr.reconcile(base[:, 1], TREE, matrix_of("ols"))
+
+
+def test_a_node_that_the_method_does_not_ask_may_be_missing():
+    base = np.arange(7.0)
+    base[TREE.nodes.index("c")] = np.nan
+    np.testing.assert_allclose(hr.reconcile(base + 10, TREE, matrix_of("top_down"))[-4:], [1, 2, 3, 4])
+    base = np.array([np.nan, np.nan, 2.0, 3.0, 4.0, 5.0, 6.0])
+    assert hr.reconcile(base, TREE, matrix_of("bottom_up")).tolist() == [18, 7, 11, 3, 4, 5, 6]
+
+
+def test_a_last_season_with_a_gap_is_refused_where_the_model_repeats_it_and_past_gaps_are_only_not_judged():
+    cube = panel()
+    cube.loc["c"][100 + 3 :: 35] = np.nan  # in past trials only
+    found = hr.forecast_coherent(cube[:, :270], TREE, Naive(7), horizon=7, season=7, origins=12, method="wls")
+    assert np.isfinite(found.table["forecast"]).all()
+    assert np.isfinite(found.scores["mase"]).all()
+    cube.loc["c"][268] = np.nan
+    with pytest.raises(DataError, match=r"no base forecast \(.*c.*\) at 1 steps \(6\)"):
+        hr.forecast_coherent(cube[:, :270], TREE, Naive(7), horizon=7, season=7, origins=12, method="wls")
+    patient = hr.forecast_coherent(cube[:, :270], TREE, Naive(7, patient=True), horizon=7, season=7, origins=12, method="wls")
+    assert np.isfinite(patient.table["forecast"]).all()

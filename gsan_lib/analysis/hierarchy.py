@@ -145,9 +145,22 @@ def reconcile(
     *,
     negative: bool = False,  # whether values below 0 are possible
 ) -> np.ndarray:  # same shape, coherent
-    """Coherent forecasts."""
-    bottom = np.tensordot(matrix, base, axes=1)
+    """Coherent forecasts. A node that the method gives no weight (totals in `bottom_up`, all but the whole in `top_down`) may be missing; raises DataError for others."""
+    if (gaps := _gaps(base, matrix)).any():
+        nodes = np.array(hierarchy.nodes)[gaps.reshape(len(gaps), -1).any(axis=1)]
+        steps = np.flatnonzero(gaps.any(axis=0).reshape(gaps.shape[1], -1).any(axis=1)) + 1 if gaps.ndim > 1 else np.array([1])
+        raise DataError(
+            f"{len(nodes)} of {len(gaps)} nodes have no base forecast ({some(nodes)}) at {len(steps)} steps ({some(steps)}), and the method needs them: every "
+            "node would be blank there. Use a model that forecasts after gaps (`Naive(..., patient=True)`), or leave the place out of the hierarchy."
+        )
+    bottom = np.tensordot(matrix, np.where(np.isnan(base), 0.0, base), axes=1)
     return np.tensordot(hierarchy.summing.to_numpy(), bottom if negative else bottom.clip(min=0), axes=1)
+
+
+def _gaps(base: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    # where a forecast is missing that the method needs
+    needed = (matrix != 0).any(axis=0)
+    return np.isnan(base) & needed.reshape(-1, *[1] * (base.ndim - 1))
 
 # %% ../../notebooks/lib/analysis/hierarchy.ipynb #9e255e8a
 @dataclass(frozen=True)
@@ -182,19 +195,19 @@ def forecast_coherent(
     hierarchy: Hierarchy,
     model: Model,
     *,
-    horizon: int,
-    season: int,
-    method: str = "mint",
-    origins: int = 12,
-    every: int | None = None,  # default: the horizon
-    refit: int = 1,
+    horizon: int,  # steps ahead
+    season: int,  # steps: of the seasonal naive row and of MASE
+    method: str = "mint",  # bottom_up | top_down | ols | wls | mint
+    origins: int = 12,  # trials
+    every: int | None = None,  # steps between origins; default: the horizon
+    refit: int = 1,  # models are fitted anew at every `refit`-th origin
     warmup: int = 3,  # ended trials before one is judged
-    calibration: int = 3,
-    levels: tuple[float, ...] = (0.8, 0.95),
-    on: str = "log",
-    negative: bool = False,
+    calibration: int = 3,  # judged trials before intervals are judged
+    levels: tuple[float, ...] = (0.8, 0.95),  # of the intervals, 0..1
+    on: str = "log",  # scale of errors in intervals: log | level
+    negative: bool = False,  # whether values below 0 are possible (temperatures)
 ) -> Coherent:
-    """Forecast every node, reconcile, and judge by level. Raises DataError for a panel that cannot be judged, UsageError for a wrong call."""
+    """Forecast every node, reconcile, and judge by level. Raises DataError for a panel that cannot be judged or a node without forecast, UsageError for a wrong call."""
     whole = with_totals(cube, hierarchy)
     usable(whole, season=season, horizon=horizon)
     every = every or horizon
@@ -206,14 +219,16 @@ def forecast_coherent(
     first = warmup + lag - 1
     made = np.stack(
         [
-            _reconciled(trial, turn, trial.forecasts.sel(model="base").to_numpy()[turn], turn - lag + 1, hierarchy, method, negative)
+            _past(
+                trial.forecasts.sel(model="base").to_numpy()[turn], hierarchy, _matrix(trial, turn - lag + 1, hierarchy, method), negative
+            )
             for turn in range(first, origins)
         ]
     )
     errors = sized(trial.actual.to_numpy()[first:], made, trial.scale[first:], on)
     band = max(1, min(season, -(-horizon // 4)))
     base = {name: known_by(each, whole).fit(whole).predict(whole, horizon).to_numpy() for name, each in models.items()}
-    final = _reconciled(trial, None, base["base"], origins, hierarchy, method, negative)
+    final = reconcile(base["base"], hierarchy, _matrix(trial, origins, hierarchy, method), negative=negative)
     table = _nodes(whole, hierarchy, final, base, errors, levels, band, on, season)
     scores = _by_level(trial, made, first, hierarchy)
     sums = hierarchy.summing.to_numpy()
@@ -221,17 +236,20 @@ def forecast_coherent(
     return Coherent(table, scores, _held(errors, hierarchy, levels, band, lag, calibration), method, origins, len(made), apart)
 
 # %% ../../notebooks/lib/analysis/hierarchy.ipynb #357a849f
-def _reconciled(
-    trial: Backtest, turn: int | None, base: np.ndarray, ended: int, hierarchy: Hierarchy, method: str, negative: bool
-) -> np.ndarray:  # node x step
+def _matrix(trial: Backtest, ended: int, hierarchy: Hierarchy, method: str) -> np.ndarray:  # bottom x node
     # with the errors and shares of the `ended` first trials only
     actual = trial.actual.to_numpy()[:ended]
     wrong = trial.forecasts.sel(model="base").to_numpy()[:ended] - actual
     bottom = actual[:, -len(hierarchy.bottom) :]
     volume = np.nansum(bottom, axis=(0, 2))
     shares = volume / volume.sum() if volume.sum() > 0 else np.full(len(volume), 1 / len(volume))
-    matrix = projection(hierarchy, method, errors=wrong.transpose(0, 2, 1).reshape(-1, wrong.shape[1]), shares=shares)
-    return reconcile(base, hierarchy, matrix, negative=negative)
+    return projection(hierarchy, method, errors=wrong.transpose(0, 2, 1).reshape(-1, wrong.shape[1]), shares=shares)
+
+
+def _past(base: np.ndarray, hierarchy: Hierarchy, matrix: np.ndarray, negative: bool) -> np.ndarray:  # node x step
+    # a step of a past trial at which a needed node had no forecast is not judged
+    lost = _gaps(base, matrix).any(axis=0)
+    return np.where(lost, np.nan, reconcile(np.where(lost, 0.0, base), hierarchy, matrix, negative=negative))
 
 
 def _held(
