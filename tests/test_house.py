@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -22,6 +23,15 @@ def tracked(*patterns: str) -> list[Path]:
 def test_rooms_import_only_what_lies_below_them() -> None:
     found = subprocess.run([Path(sys.executable).with_name("lint-imports")], cwd=ROOT, capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stdout
+
+
+def test_no_module_imports_a_private_name_of_another() -> None:
+    taken = []
+    for path in sorted((ROOT / "gsan_lib").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                taken += [f"{path.relative_to(ROOT)}: {one.name}" for one in node.names if re.match("_[a-zA-Z]", one.name)]
+    assert taken == []
 
 
 def test_plain_modules_are_those_that_contributing_lists() -> None:

@@ -16,7 +16,7 @@ from scipy import sparse
 
 from .prices import is_whole
 from .rowwise import WHOLE, Relaxation, Relaxed, branch
-from .siting import _Task
+from .siting import Task
 from .solver import PROOF, Answer, Choice, Limits, Programme, cut_rows, solve
 from ..errors import ModelError
 
@@ -47,7 +47,7 @@ class Pairs:
 class Plan:
     """A problem in the solver's terms: pairs with their price for all of a point's demand, and the sites to choose from."""
 
-    task: _Task
+    task: Task
     pairs: Pairs
     price: Array
     free: Columns  # sites to choose from; others with pairs are open

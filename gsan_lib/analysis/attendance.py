@@ -18,7 +18,7 @@ from .decays import Decay
 from .distances import ODMatrix
 from .medians import medians
 from .prices import Distant, Search
-from .siting import Siting, _result, _task
+from .siting import Siting, answer_of, task_of
 from .solver import PROOF, Limits
 from .starts import settle
 from ..errors import ModelError
@@ -70,7 +70,7 @@ def max_attendance(
     limits: Limits = PROOF,
 ) -> Attended:  # objective: people who attend
     """The `p` sites that most people attend, each the nearest (Holmes, Williams and Brown 1972), proven. Raises DataError and ModelError."""
-    task = _task(od, demand, fixed, p, unlike, differ_by)
+    task = task_of(od, demand, fixed, p, unlike, differ_by)
     share = _shares(decay, task.od)
     people, total = task.weights > 0, float(task.weights.sum())
     away = task.od.dense()  # refuses what does not fit into memory before anything of that size is made
@@ -83,5 +83,5 @@ def max_attendance(
         sites = settle(Search(Distant(costs, base), unlike=task.unlike), choice.sites)
         choice = replace(choice, sites=sites, bound=total - choice.bound)
     attending = lambda cost: np.where(cost.notna(), decay(cost.fillna(0.0).to_numpy()), 0.0) * task.weights
-    answer = _result("maximum attendance", task, choice, "demand", lambda cost: float(attending(cost).sum()))
+    answer = answer_of("maximum attendance", task, choice, "demand", lambda cost: float(attending(cost).sum()))
     return Attended(**vars(answer), attendance=pd.Series(attending(answer.costs), index=task.od.origins, name="attendance"))

@@ -16,9 +16,9 @@ import pandas as pd
 from scipy import sparse
 
 from . import covering
-from .covering import _smallest_rows
+from .covering import smallest_rows
 from .distances import ODMatrix
-from .siting import Siting, _coverable, _result, _Task, _task
+from .siting import Siting, Task, answer_of, coverable, task_of
 from .solver import PROOF, Choice, Limits, Programme, Unlike, cut_rows, settle, solve
 from ..errors import ModelError, some
 
@@ -57,7 +57,7 @@ def _backed(answer: Siting, od: ODMatrix, radius: float) -> Backed:
     return Backed(**vars(answer), radius=radius, covers=covers, backup=site, backup_costs=cost)
 
 # %% ../../notebooks/lib/analysis/backup.ipynb #e4bdc9af
-def _lacking(task: _Task, cover: sparse.csr_matrix, times: int, radius: float) -> Array:
+def _lacking(task: Task, cover: sparse.csr_matrix, times: int, radius: float) -> Array:
     """How many further sites each demand point needs. Raises ModelError where fewer are within the radius."""
     if times < 1 or times != int(times):
         raise ModelError(f"`times`={times} must be a whole number of at least 1.")
@@ -85,7 +85,7 @@ def _fewest(cover: sparse.csr_matrix, need: Array, unlike: tuple[Unlike, ...], l
     if not len(rows):
         return Choice((), 0.0, "optimal") if all(cut.allows([]) for cut in unlike) else None
     alike = [rows[need[rows] == level] for level in np.unique(need[rows])]
-    rows = np.concatenate([level[_smallest_rows(cover[level])] for level in alike])
+    rows = np.concatenate([level[smallest_rows(cover[level])] for level in alike])
     count = cover.shape[1]
     cuts, high = cut_rows(unlike, np.arange(count), count)
     low = np.concatenate([need[rows], np.full(len(high), -np.inf)])
@@ -120,7 +120,7 @@ def lscp_backup(
     limits: Limits = PROOF,
 ) -> Backed:  # objective: open sites, fixed ones included
     """The fewest sites that cover every demand point `times` times (Van Slyke 1982), proven. Raises DataError and ModelError."""
-    task = _task(od, demand, fixed, None, unlike, differ_by)
+    task = task_of(od, demand, fixed, None, unlike, differ_by)
     cover = task.od.covers(radius)
     need = _lacking(task, cover, times, radius)
     cover = cover[:, task.free].tocsr()
@@ -130,7 +130,7 @@ def lscp_backup(
     if choice is not None:
         choice = Choice(settle(choice.sites, _met(cover, need), task.unlike), choice.bound, choice.status, choice.nodes)
     size = float(len(task.fixed) + len(choice.sites if choice else ()))
-    answer = _result(f"LSCP x {times}", task, choice, "sites", lambda _: size, radius, float(len(task.fixed)))
+    answer = answer_of(f"LSCP x {times}", task, choice, "sites", lambda _: size, radius, float(len(task.fixed)))
     return _backed(answer, task.od, radius)
 
 # %% ../../notebooks/lib/analysis/backup.ipynb #506590fa
@@ -172,10 +172,10 @@ def backup_coverage(
     limits: Limits = PROOF,
 ) -> Backed:  # objective: demand covered twice
     """Everybody covered once and the most demand twice (Hogan and ReVelle 1986), proven. Raises DataError and ModelError."""
-    task = _task(od, demand, fixed, p, unlike, differ_by)
+    task = task_of(od, demand, fixed, p, unlike, differ_by)
     cover = task.od.covers(radius)
     held = np.asarray(cover[:, task.fixed].sum(axis=1)).ravel()
-    _coverable(task, cover, (task.weights > 0) & (held == 0), radius)
+    coverable(task, cover, (task.weights > 0) & (held == 0), radius)
     open_ = (task.weights > 0) & (held < 2)
     part, weights, had = cover[:, task.free][open_].tocsr(), task.weights[open_], held[open_]
     more, known = _enough(task, part[had == 0], p, radius, limits)
@@ -185,10 +185,10 @@ def backup_coverage(
     offset = float(task.weights[held >= 2].sum())
     chosen = np.concatenate([task.fixed, task.free[list(choice.sites)] if choice else []]).astype(int)
     value = float(task.weights[np.asarray(cover[:, chosen].sum(axis=1)).ravel() >= 2].sum())
-    return _backed(_result("backup coverage", task, choice, "demand", lambda _: value, radius, offset), task.od, radius)
+    return _backed(answer_of("backup coverage", task, choice, "demand", lambda _: value, radius, offset), task.od, radius)
 
 
-def _enough(task: _Task, cover: sparse.csr_matrix, p: int | None, radius: float, limits: Limits) -> tuple[int, tuple[int, ...]]:
+def _enough(task: Task, cover: sparse.csr_matrix, p: int | None, radius: float, limits: Limits) -> tuple[int, tuple[int, ...]]:
     """How many sites may be built, and some that cover everybody once. Raises ModelError where `p` is less than that takes."""
     least = covering.fewest(cover, limits=limits)
     if least is None:

@@ -17,7 +17,7 @@ import pandas as pd
 
 from .assignment import Pairs, Plan, carry, first_most, shortest, split_answer, whole_answer
 from .distances import ODMatrix
-from .siting import NoAlternative, Siting, _Task, _task
+from .siting import NoAlternative, Siting, Task, task_of
 from .solver import PROOF, Choice, Limits
 from ..errors import DataError, ModelError, some
 
@@ -43,7 +43,7 @@ class Capacitated(Siting):
     __hash__ = Siting.__hash__
 
 # %% ../../notebooks/lib/analysis/capacity.ipynb #32c29033
-def _capacities(task: _Task, capacity: pd.Series) -> Array:
+def _capacities(task: Task, capacity: pd.Series) -> Array:
     """The capacity of each destination. Raises DataError with every problem."""
     problems = []
     if repeated := int(capacity.index.duplicated().sum()):
@@ -57,7 +57,7 @@ def _capacities(task: _Task, capacity: pd.Series) -> Array:
     return capacity.reindex(task.od.destinations).to_numpy(float)
 
 
-def _pairs(task: _Task, capacity: Array, radius: float, split: bool) -> Pairs:
+def _pairs(task: Task, capacity: Array, radius: float, split: bool) -> Pairs:
     """Pairs of points with people and sites with room within the radius; a whole point needs a site that holds it."""
     od, amount = task.od, task.weights[task.od.row]
     keep = (amount > 0) & (od.cost <= radius) & (capacity[od.col] >= (0 if split else amount)) & (capacity[od.col] > 0)
@@ -88,7 +88,7 @@ def _answer(model: str, plan: Plan, capacity: Array, unit: str, limits: Limits) 
 
 def _told(
     model: str,
-    task: _Task,
+    task: Task,
     pairs: Pairs,
     carried: Array,
     columns: Columns,
@@ -146,7 +146,7 @@ def capacitated_p_median(
     limits: Limits = PROOF,
 ) -> Capacitated:  # objective: demand x cost
     """The `p` sites that hold everybody at the least demand-weighted cost, proven. Raises DataError and ModelError."""
-    task = _task(od, demand, fixed, p, unlike, differ_by)
+    task = task_of(od, demand, fixed, p, unlike, differ_by)
     room = _capacities(task, capacity)
     _room_for_all(task, room, p, split)
     pairs = _pairs(task, room, np.inf, split)
@@ -154,7 +154,7 @@ def capacitated_p_median(
     return _answer("capacitated p-median", plan, room, f"demand x {task.od.unit}", limits)
 
 # %% ../../notebooks/lib/analysis/capacity.ipynb #f48a516e
-def _room_for_all(task: _Task, room: Array, p: int, split: bool) -> None:
+def _room_for_all(task: Task, room: Array, p: int, split: bool) -> None:
     """Refuses demand that no choice could hold. Raises ModelError with both numbers."""
     people, total = task.weights > 0, float(task.weights.sum())
     most = np.zeros(len(people))
@@ -234,7 +234,7 @@ def capacitated_mclp(
     limits: Limits = PROOF,
 ) -> Capacitated:  # objective: demand served
     """At most `p` sites that serve the most demand within the radius and their capacities, proven. Raises DataError and ModelError."""
-    task = _task(od, demand, fixed, p, unlike, differ_by)
+    task = task_of(od, demand, fixed, p, unlike, differ_by)
     room = _capacities(task, capacity)
     task.od.covers(radius)  # refuses a radius that the matrix does not reach
     pairs = _pairs(task, room, radius, split)

@@ -25,7 +25,7 @@ Columns = npt.NDArray[np.intp]
 
 # %% auto #0
 __all__ = ['Array', 'Columns', 'ENDED', 'MOST_PAIRS', 'groups', 'merged', 'undominated', 'covered', 'gains', 'add_greedily',
-           'most_covered', 'fewest', 'search', 'smallest_radius', 'farthest_apart']
+           'most_covered', 'smallest_rows', 'fewest', 'search', 'smallest_radius', 'farthest_apart']
 
 # %% ../../notebooks/lib/analysis/covering.ipynb #9c69570b
 ENDED = "the limits ended the search before any choice was found. Allow more nodes or more time."
@@ -127,11 +127,13 @@ def _reduced(cover: sparse.csr_matrix, free: bool) -> tuple[sparse.csr_matrix, C
             keep = undominated(cover)
             cover, columns = cover[:, keep], columns[keep]
         # a row is redundant where it contains another: the mirror image of a column inside another
-        cover = cover[_smallest_rows(cover)]
+        cover = cover[smallest_rows(cover)]
     return cover, columns
 
 
-def _smallest_rows(cover: sparse.csr_matrix) -> Columns:
+def smallest_rows(
+    cover: sparse.csr_matrix,  # demand point x site, 0 or 1
+) -> Columns:  # positions of rows, ascending
     """Rows that contain no other row; of equal rows the first."""
     size = np.diff(cover.tocsr().indptr)
     if float((np.diff(cover.tocsc().indptr).astype(float) ** 2).sum()) > MOST_PAIRS:

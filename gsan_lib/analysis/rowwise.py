@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from .solver import PROOF, Choice, Limits, Programme, _model, _options, left, solve
+from .solver import PROOF, Choice, Limits, Programme, highs_model, highs_options, left, solve
 from ..errors import ModelError
 
 Array = npt.NDArray[np.float64]
@@ -44,9 +44,9 @@ class Relaxation:
         self.joined: list[tuple[sparse.csr_matrix, Array]] = []
         self.scale = float(np.abs(programme.cost).max(initial=0)) or 1.0  # as in `solve`: absolute tolerances mean the same everywhere
         self.solver = highspy.Highs()
-        for name, setting in _options(PROOF).items():
+        for name, setting in highs_options(PROOF).items():
             self.solver.setOptionValue(name, setting)
-        self.solver.passModel(_model(replace(programme, cost=programme.cost / self.scale, whole=0)))
+        self.solver.passModel(highs_model(replace(programme, cost=programme.cost / self.scale, whole=0)))
 
     def hold(self, columns: Columns, low: Array, high: Array) -> None:
         """New bounds of some variables."""

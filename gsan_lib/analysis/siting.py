@@ -25,7 +25,8 @@ from .solver import PROOF, Choice, Limits, Unlike, settle
 from ..errors import DataError, ModelError, some
 
 # %% auto #0
-__all__ = ['Siting', 'NoAlternative', 'p_median', 'mclp', 'lscp', 'p_center', 'p_dispersion', 'alternatives']
+__all__ = ['Siting', 'NoAlternative', 'Task', 'task_of', 'answer_of', 'p_median', 'mclp', 'lscp', 'coverable', 'p_center',
+           'p_dispersion', 'alternatives']
 
 # %% ../../notebooks/lib/analysis/siting.ipynb #b0dcf39d
 @dataclass(frozen=True, eq=False)
@@ -77,7 +78,7 @@ class NoAlternative(ModelError):
 
 # %% ../../notebooks/lib/analysis/siting.ipynb #fb51ba7b
 @dataclass(frozen=True, eq=False)
-class _Task:
+class Task:
     """A checked problem: the matrix with all demand points, weights, and which columns are fixed or free."""
 
     od: ODMatrix
@@ -106,15 +107,15 @@ def _weights(od: ODMatrix, demand: pd.Series | None) -> tuple[ODMatrix, npt.NDAr
     return od, demand.reindex(od.origins).to_numpy(float)
 
 # %% ../../notebooks/lib/analysis/siting.ipynb #a1c7a692
-def _task(
-    od: ODMatrix | pd.DataFrame,
-    demand: pd.Series | None,
-    fixed: Collection[Hashable],
-    p: int | None,
-    unlike: Sequence[Siting],
-    differ_by: int,
-) -> _Task:
-    """Checks what all models need. Raises DataError and ModelError."""
+def task_of(
+    od: ODMatrix | pd.DataFrame,  # costs of demand points to sites
+    demand: pd.Series | None,  # per demand point, >= 0; None: 1 each
+    fixed: Collection[Hashable],  # existing facilities, by id
+    p: int | None,  # open sites in all, fixed ones included; None: as many as the model finds
+    unlike: Sequence[Siting],  # earlier answers to differ from
+    differ_by: int,  # how many new sites of each earlier answer are left out at least
+) -> Task:
+    """Check what all models need and number the sites. Raises DataError and ModelError."""
     begun = time.perf_counter()
     matrix, weights = _weights(od_matrix(od), demand)
     if unknown := [site for site in fixed if site not in matrix.destinations]:
@@ -135,7 +136,7 @@ def _task(
             raise NoAlternative(
                 f"`differ_by`={differ_by}, but an earlier answer has {len(one.new)} new sites to leave out. Use 1 to {len(one.new)}."
             )
-    return _Task(matrix, weights, held, free, cuts, begun)
+    return Task(matrix, weights, held, free, cuts, begun)
 
 
 def _possible(p: int | None, fixed: int, sites: int) -> None:
@@ -152,7 +153,7 @@ def _possible(p: int | None, fixed: int, sites: int) -> None:
         raise ModelError(f"`p`={p}, but there are only {sites} sites ({fixed} of them fixed). Use {sites} or less.")
 
 # %% ../../notebooks/lib/analysis/siting.ipynb #93a5e01e
-def _assign(task: _Task, columns: npt.NDArray[np.intp], radius: float = np.inf) -> tuple[pd.Series, pd.Series]:
+def _assign(task: Task, columns: npt.NDArray[np.intp], radius: float = np.inf) -> tuple[pd.Series, pd.Series]:
     """Site and cost of every demand point; null where no open site lies within `radius`."""
     od = task.od
     listed = np.isin(od.col, columns) & (od.cost <= radius)
@@ -166,14 +167,14 @@ def _assign(task: _Task, columns: npt.NDArray[np.intp], radius: float = np.inf) 
     return site.set_axis(od.origins).rename("site"), cost.set_axis(od.origins).rename(f"cost_{od.unit}")
 
 
-def _result(
-    model: str,
-    task: _Task,
-    choice: Choice | None,
-    unit: str,
-    objective: Callable[[pd.Series], float],
-    radius: float = np.inf,
-    offset: float = 0.0,
+def answer_of(
+    model: str,  # its name, as reports show it
+    task: Task,
+    choice: Choice | None,  # in positions of `task.free`; None: there is none
+    unit: str,  # of the objective
+    objective: Callable[[pd.Series], float],  # cost of each demand point to its site, NaN beyond the radius -> objective
+    radius: float = np.inf,  # unit of the matrix; beyond it nobody is assigned
+    offset: float = 0.0,  # what the fixed sites add to the bound
 ) -> Siting:
     """A choice among the free columns as an answer. Raises NoAlternative where there is none."""
     if choice is None:
@@ -213,7 +214,7 @@ def p_median(
     limits: Limits = PROOF,
 ) -> Siting:  # objective: demand x cost
     """The `p` sites with the least demand-weighted cost (Hakimi 1964), proven. Raises DataError and ModelError."""
-    task = _task(od, demand, fixed, p, unlike, differ_by)
+    task = task_of(od, demand, fixed, p, unlike, differ_by)
     people = task.weights > 0
     full = task.od.dense()[people] * task.weights[people, None]
     # out of reach costs more than any answer that reaches everybody
@@ -228,16 +229,16 @@ def p_median(
             raise ModelError(
                 f"`p`={p} sites cannot reach all {people.sum()} demand points in the pairs that `od` lists. Use more sites, or list longer distances."
             )
-    return _result("p-median", task, choice, f"demand x {task.od.unit}", lambda cost: _weighted(task, cost))
+    return answer_of("p-median", task, choice, f"demand x {task.od.unit}", lambda cost: _weighted(task, cost))
 
 
-def _weighted(task: _Task, costs: pd.Series) -> float:
+def _weighted(task: Task, costs: pd.Series) -> float:
     """Demand times cost; a point that nobody serves counts as infinitely far, one without demand not at all."""
     people = task.weights > 0
     return float((task.weights[people] * costs.to_numpy()[people]).sum())
 
 
-def _reached(task: _Task, people: npt.NDArray[np.bool_], base: npt.NDArray[np.float64], full: npt.NDArray[np.float64]) -> None:
+def _reached(task: Task, people: npt.NDArray[np.bool_], base: npt.NDArray[np.float64], full: npt.NDArray[np.float64]) -> None:
     """Refuses demand points that no site can serve. Raises ModelError."""
     lost = ~np.isfinite(np.minimum(base, full.min(axis=1, initial=np.inf)))
     if lost.any():
@@ -259,7 +260,7 @@ def mclp(
     limits: Limits = PROOF,
 ) -> Siting:  # objective: demand covered
     """At most `p` sites that cover the most demand (Church and ReVelle 1974), proven. Raises DataError and ModelError."""
-    task = _task(od, demand, fixed, p, unlike, differ_by)
+    task = task_of(od, demand, fixed, p, unlike, differ_by)
     cover = task.od.covers(radius)
     had = np.asarray(cover[:, task.fixed].sum(axis=1)).ravel() > 0
     cover, weights = cover[:, task.free][~had], task.weights[~had]
@@ -268,7 +269,7 @@ def mclp(
         sites = starts.settle(Search(Covering(cover.tocsc(), weights), unlike=task.unlike), choice.sites)
         choice = replace(choice, sites=_needed(cover, weights, sites))
     served = lambda cost: float(task.weights[cost.notna().to_numpy()].sum())
-    return _result("MCLP", task, choice, "demand", served, radius, float(task.weights[had].sum()))
+    return answer_of("MCLP", task, choice, "demand", served, radius, float(task.weights[had].sum()))
 
 
 def _needed(cover: sparse.csr_matrix, weights: npt.NDArray[np.float64], sites: tuple[int, ...]) -> tuple[int, ...]:
@@ -291,17 +292,17 @@ def lscp(
     limits: Limits = PROOF,
 ) -> Siting:  # objective: open sites, fixed ones included
     """The fewest sites that cover every demand point (Toregas et al. 1971), proven. Raises DataError and ModelError."""
-    task = _task(od, demand, fixed, None, unlike, differ_by)
+    task = task_of(od, demand, fixed, None, unlike, differ_by)
     cover = task.od.covers(radius)
     must = (task.weights > 0) & (np.asarray(cover[:, task.fixed].sum(axis=1)).ravel() == 0)
-    _coverable(task, cover, must, radius)
+    coverable(task, cover, must, radius)
     cover = cover[:, task.free][must]
     choice = covering.fewest(cover, task.unlike, limits)
     if choice is not None:
         ones = np.ones(cover.shape[0])
         values = lambda rest: -(covering.covered(cover, ones, rest) + covering.gains(cover, ones, rest))
         choice = Choice(settle(choice.sites, values, task.unlike), choice.bound, choice.status, choice.nodes)
-    return _result(
+    return answer_of(
         "LSCP",
         task,
         choice,
@@ -312,8 +313,13 @@ def lscp(
     )
 
 
-def _coverable(task: _Task, cover: sparse.csr_matrix, must: npt.NDArray[np.bool_], radius: float) -> None:
-    """Refuses a radius within which a demand point has no site at all. Raises ModelError naming both distances."""
+def coverable(
+    task: Task,
+    cover: sparse.csr_matrix,  # origin x destination, 1 within the radius
+    must: npt.NDArray[np.bool_],  # per origin: whether it has to be covered
+    radius: float,  # unit of the matrix
+) -> None:
+    """Refuse a radius within which a demand point has no site at all. Raises ModelError naming both distances."""
     lost = must & (np.diff(cover.indptr) == 0)
     if not lost.any():
         return
@@ -338,7 +344,7 @@ def p_center(
     limits: Limits = PROOF,
 ) -> Siting:  # objective: greatest cost of a demand point
     """The `p` sites with the least greatest cost (Hakimi 1964; Minieka 1970), proven. Raises DataError and ModelError."""
-    task = _task(od, demand, fixed, p, unlike, differ_by)
+    task = task_of(od, demand, fixed, p, unlike, differ_by)
     people = task.weights > 0
     full = task.od.dense()[people]
     base = full[:, task.fixed].min(axis=1, initial=np.inf)
@@ -354,7 +360,7 @@ def p_center(
             axis=0, initial=0.0
         )
         choice = Choice(settle(choice.sites, values, task.unlike), choice.bound, choice.status, choice.nodes)
-    return _result("p-center", task, choice, task.od.unit, lambda cost: float(cost.to_numpy()[people].max(initial=0.0)))
+    return answer_of("p-center", task, choice, task.od.unit, lambda cost: float(cost.to_numpy()[people].max(initial=0.0)))
 
 # %% ../../notebooks/lib/analysis/siting.ipynb #f1c98ed7
 def p_dispersion(
@@ -367,7 +373,7 @@ def p_dispersion(
     limits: Limits = PROOF,
 ) -> Siting:  # objective: least cost between two open sites
     """The `p` sites whose closest two are farthest apart (Kuby 1987), proven. Raises DataError and ModelError."""
-    task = _task(od, None, fixed, p, unlike, differ_by)
+    task = task_of(od, None, fixed, p, unlike, differ_by)
     if p < 2:
         raise ModelError(f"`p`={p}, but a distance between sites needs 2. Use 2 or more.")
     costs = task.od.dense()
@@ -385,7 +391,7 @@ def p_dispersion(
         free = tuple(int(one) for one in np.searchsorted(task.free, np.setdiff1d(choice.sites, task.fixed)))
         values = lambda rest: -_apart(costs, np.union1d(task.fixed, task.free[rest]).astype(int))[task.free]
         choice = Choice(settle(free, values, task.unlike), choice.bound, choice.status, choice.nodes)
-    return _result(
+    return answer_of(
         "p-dispersion",
         task,
         choice,

@@ -20,7 +20,8 @@ from scipy import sparse
 from ..errors import ModelError
 
 # %% auto #0
-__all__ = ['PROOF', 'Limits', 'left', 'Programme', 'Answer', 'solve', 'Unlike', 'Choice', 'cut_rows', 'settle']
+__all__ = ['PROOF', 'Limits', 'left', 'Programme', 'Answer', 'highs_model', 'highs_options', 'solve', 'Unlike', 'Choice',
+           'cut_rows', 'settle']
 
 # %% ../../notebooks/lib/analysis/solver.ipynb #dd7b7143
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Answer:
     seconds: float = field(compare=False, default=0.0)
 
 # %% ../../notebooks/lib/analysis/solver.ipynb #baaa2f1f
-def _model(programme: Programme) -> highspy.HighsLp:
+def highs_model(programme: Programme) -> highspy.HighsLp:
     """The programme in the solver's own form."""
     rows = sparse.csc_matrix(programme.rows)
     rows.sort_indices()
@@ -91,7 +92,9 @@ def _model(programme: Programme) -> highspy.HighsLp:
     return lp
 
 
-def _options(limits: Limits) -> dict[str, Any]:
+def highs_options(
+    limits: Limits,
+) -> dict[str, Any]:  # name of HiGHS -> value
     """The solver's settings: quiet, one thread, fixed seed, no tolerance beyond what was asked for."""
     options: dict[str, Any] = {
         "output_flag": False,
@@ -121,13 +124,13 @@ def solve(
     scale = float(np.abs(programme.cost).max(initial=0)) or 1.0
     highs = highspy.Highs()
     highs.HandleKeyboardInterrupt = True
-    for name, value in _options(limits).items():
+    for name, value in highs_options(limits).items():
         highs.setOptionValue(name, value)
     if np.isfinite(enough):
         highs.setOptionValue("objective_target", enough / scale)
     if np.isfinite(below):
         highs.setOptionValue("objective_bound", below / scale)
-    highs.passModel(_model(replace(programme, cost=programme.cost / scale, offset=programme.offset / scale)))
+    highs.passModel(highs_model(replace(programme, cost=programme.cost / scale, offset=programme.offset / scale)))
     if start is not None:
         highs.setSolution(len(start), np.arange(len(start), dtype=np.int32), np.asarray(start, dtype=float))
     highs.solve()
