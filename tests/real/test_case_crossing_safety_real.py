@@ -91,6 +91,16 @@ def test_cameras_that_enforce_parking_only_are_not_taken_for_speed_cameras(repor
     assert any("88대 가운데 과속이나 신호위반을 단속하는 것이 0대" in one for one in report.results["limits"])
 
 
+def test_a_place_is_chosen_again_under_other_assumptions_than_those_of_the_report(report):
+    frame, chosen = report.table("assumptions"), report.table("chosen")
+    own = (frame["near_m"] == 200) & (frame["zone_m"] == 300) & (frame["weight"] == "시설의 수") & (frame["note"] == "–")
+    assert own.sum() == 1
+    assert frame.loc[own, "same"].item() == len(chosen)
+    assert chosen["kept"].sum() == frame.loc[~own, "same"].sum(), "the report's own assumption is none of the others"
+    assert f"다른 가정 {(~own).sum()}가지의 절반 이상" in report.results["decision"]["sentence"]
+    assert f"다시 뽑히는 {(2 * chosen['kept'] >= (~own).sum()).sum()}곳" in report.results["decision"]["sentence"]
+
+
 def test_accidents_are_ten_of_all_ages_and_decide_nothing(report, real_bank, tmp_path, monkeypatch):
     monkeypatch.setenv("GSAN_BANK", real_bank)
     accidents = bank.load("dongdaemun/accidents")
