@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from case_cells import Played, play
 
-from gsan_lib import bank
+from gsan_lib import bank, settings
+from gsan_lib.errors import CaseError
 from gsan_lib.reports import cases, needs
 
 pytestmark = pytest.mark.real
@@ -21,10 +23,16 @@ def real_bank(inbox, banked) -> str:
 
 
 @pytest.fixture(scope="module")
-def report(real_bank, tmp_path_factory: pytest.TempPathFactory) -> Played:
+def words() -> dict:
+    """What Hwaseong says about its own names of places."""
+    return yaml.safe_load((settings.municipality("hwaseong").folder / "cases" / "bus_stops.yml").read_text(encoding="utf-8"))["common"]
+
+
+@pytest.fixture(scope="module")
+def report(real_bank, words, tmp_path_factory: pytest.TempPathFactory) -> Played:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GSAN_BANK", real_bank)
-        return play("bus_stops", tmp_path_factory.mktemp("run") / "edition", patch, municipality="hwaseong")
+        return play("bus_stops", tmp_path_factory.mktemp("run") / "edition", patch, municipality="hwaseong", **words)
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +112,22 @@ def test_a_municipality_without_ridership_by_stop_is_refused_with_the_dataset(re
     case = cases.case("bus_stops")
     assert needs.lacking("hwaseong", case) == []
     assert {"stop_ridership", "complaints"} <= {one.dataset for one in needs.lacking("dongdaemun", case)}
+
+
+def test_names_of_places_are_the_municipalitys_and_not_the_cases(real_bank, words, tmp_path, monkeypatch):
+    monkeypatch.setenv("GSAN_BANK", real_bank)
+    source = (cases.cases_dir() / "bus_stops.ipynb").read_text(encoding="utf-8")
+    dongs = set(bank.load("hwaseong/dong_boundaries")["dong_name"]) | {"동탄", "병점", "봉담", "향남", "월드반도", "호반"}
+    assert [name for name in sorted(dongs) if name in source] == []
+    with pytest.raises(CaseError, match=r"지역\(`areas`\)이 정해져 있지 않습니다.*매개변수 파일\(`hwaseong`의 `bus_stops.yml`\)"):
+        play("bus_stops", tmp_path / "bare", monkeypatch, municipality="hwaseong")
+    foreign = [*words["areas"], "전농 = 전농 = 전농1동, 전농2동", "이름만"]
+    with pytest.raises(CaseError, match="`전농`의 전농1동, 전농2동; `이름만`에 글에 나오는 말이 없음"):
+        play("bus_stops", tmp_path / "foreign", monkeypatch, municipality="hwaseong", **words | {"areas": foreign})
+
+
+def test_the_new_town_counts_residents_of_its_dongs_and_shades_those_split_off_later(report):
+    table = report.table("by_area").set_index("area")
+    assert table.loc["동탄2신도시", "dongs"] == "동탄4동, 동탄5동, 동탄6동"
+    assert table.loc["동탄(1·2를 가릴 수 없음)", "dongs"] == ""
+    assert pd.isna(table.loc["동탄(1·2를 가릴 수 없음)", "rate"])
