@@ -96,6 +96,12 @@ def test_one_weight_alone_ranks_by_that_indicator(report):
     assert two.table("index_by_dong")["top_share"].head(3).min() > 99
 
 
+def test_a_column_without_weight_is_in_no_part_and_no_trial(report):
+    without = report("without", w_unseen=0.0)
+    assert "unseen" not in without.table("contributions").columns
+    assert not [one for one in without.table("assumptions")["assumption"] if "반경" in one or "주민을" in one]
+
+
 def test_multiplied_parts_are_factors_of_the_index(report):
     parts = report("product", aggregate="geometric", normalise="rank").table("contributions")
     assert (100 * parts[PARTS].prod(axis=1)).to_numpy() == pytest.approx(parts["index"].to_numpy())
