@@ -263,8 +263,8 @@ def impact(
             typer.echo(f"  - {need['case']}/{need['variant']}: {need['why']}")
     if found.registered:
         typer.echo("\n이 자료가 채점하는 예측과 선택:")
-        for one in found.registered:
-            when = "채점할 수 있음" if one["scorable"] else "더 새로운 자료를 기다림"
-            typer.echo(f"  - {one['label']} ({one['id']}): {one['title']}, 자료의 끝 {one['until']}, {when}")
+        for kept in found.registered:
+            when = "채점할 수 있음" if kept["scorable"] else "더 새로운 자료를 기다림"
+            typer.echo(f"  - {kept['label']} ({kept['id']}): {kept['title']}, 자료의 끝 {kept['until']}, {when}")
     if found.stale:
         typer.echo(f"\n`gsan report run {municipality}`로 다시 만드십시오.")

@@ -51,7 +51,9 @@ def needed(
         raise wrong
     try:
         content = ast.literal_eval(body[0].value)
-        full = {name: need if isinstance(need, dict) else {"fields": list(need)} for name, need in content.items()}
+        full: dict[str, dict[str, Any]] = {
+            name: need if isinstance(need, dict) else {"fields": list(need)} for name, need in content.items()
+        }
     except (ValueError, AttributeError, TypeError):
         raise wrong from None
     if any(set(need) - _NEED_KEYS for need in full.values()):
