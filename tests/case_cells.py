@@ -36,6 +36,14 @@ def play(
     case: str, folder: Path, monkeypatch: pytest.MonkeyPatch, *, change: Change = lambda dataset, frame: frame, **values: Any
 ) -> Played:
     """Run a case's code cells with parameters in place of its defaults and data passed through `change`."""
+    spaces(case, folder, monkeypatch, change=change, **values)
+    return Played(folder, json.loads((folder / "results.json").read_text(encoding="utf-8")))
+
+
+def spaces(
+    case: str, folder: Path, monkeypatch: pytest.MonkeyPatch, *, change: Change = lambda dataset, frame: frame, **values: Any
+) -> dict[str, Any]:
+    """The names that a case's cells leave behind, run as `play` does."""
     folder.mkdir(parents=True)
     monkeypatch.setenv("GSAN_EDITION_DIR", str(folder))
     monkeypatch.setenv("GSAN_CASE", case)
@@ -56,4 +64,4 @@ def play(
             exec(compile(cell.source, f"{case}.ipynb", "exec"), space)
             if "parameters" in cell.metadata.get("tags", []):
                 space |= values
-    return Played(folder, json.loads((folder / "results.json").read_text(encoding="utf-8")))
+    return space

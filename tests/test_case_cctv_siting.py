@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pytest
 from case_cells import Played, play
@@ -74,3 +75,31 @@ def test_a_second_camera_on_the_same_pole_changes_nothing(report, before):
     twice = report("twice", change=again)
     assert [one["value"] for one in twice.results["numbers"]] == [one["value"] for one in before.results["numbers"]]
     assert twice.results["decision"] == before.results["decision"]
+
+
+def test_a_scenario_is_the_report_on_such_a_population(report, before):
+    """The first draw by hand: each dong's residents times its factor, and the whole case on them finds the scenario's best."""
+    factors = None
+
+    def other(dataset: str, frame: pd.DataFrame) -> pd.DataFrame:
+        nonlocal factors
+        if dataset != "population_age":
+            return frame
+        codes = sorted(frame["dong_code"].unique())
+        factors = np.exp(np.random.default_rng(20260101).normal(-0.02, 0.2, len(codes)))  # mean 1, as the draws of the case
+        return frame.assign(population=frame["population"].astype(float) * frame["dong_code"].map(dict(zip(codes, factors, strict=True))))
+
+    runs = before.table("runs").set_index("scenario")
+    assert report("other", change=other).number("added") == pytest.approx(runs.loc["lognormal 001", "objective"], rel=1e-6)
+    assert factors is not None
+    assert factors.std() > 0.1
+
+
+def test_scenarios_leave_sites_as_often_as_the_table_says_and_a_camera_more_holds_more(before):
+    runs, chosen = before.table("runs"), before.table("chosen")
+    assert chosen["share"].sum() / 100 * len(runs) == pytest.approx(runs["kept"].sum()), "sites kept, counted by site and by scenario"
+    assert len(runs) == 32
+    best = runs.set_index("scenario")["objective"]
+    assert best["p=9"] < before.number("added") < best["p=11"]
+    assert (runs["stay"].dropna() <= runs.loc[runs["stay"].notna(), "objective"] + 1e-6).all(), "sites that stay beat a proven optimum"
+    assert runs["regret"].dropna().tolist() == pytest.approx((100 * (1 - runs["stay"] / runs["objective"])).dropna().tolist(), abs=1e-6)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pytest
-from case_cells import Played, play
+from case_cells import Played, play, spaces
 
 NEEDED = ["dong_boundaries", "population_age", "libraries", "school_zones", "pharmacies"]
 COARSE = {"municipality": "sample", "candidate_m": 1000, "demand_m": 500, "alternatives": 1}
@@ -119,3 +122,38 @@ def test_the_decision_is_called_stable_only_where_no_assumption_prefers_another_
         assert any(one.startswith(f"{row.variant}, {row.model}, {row.spread}: {row.dongs}(") for one in decision["would_change"])
     if not decision["stable"]:
         assert "아직 하나로 정하지 않습니다" in decision["sentence"]
+
+
+def test_fairness_begins_at_the_shortest_mean_and_each_step_costs_mean_and_shortens_the_worst_way(base):
+    table = base.table("fairness")
+    now, front = table.iloc[0], table.iloc[1:]
+    medians = base.table("assumptions").set_index(["variant", "model", "spread"])["value"].loc[("기본", "평균 거리", "주소점 가중")]
+    assert front["mean"].iloc[0] == pytest.approx(float(re.sub(r"[^\d.]", "", medians)), abs=5), (
+        "the p-median of the report is the first end"
+    )
+    assert front["mean"].is_monotonic_increasing
+    assert front["worst"].is_monotonic_decreasing
+    assert front["mean"].iloc[-1] <= now["mean"], "a library more never lengthens the mean way"
+    assert front["kept"].tolist() == pytest.approx((100 * (now["mean"] - front["mean"]) / (now["mean"] - front["mean"].iloc[0])).tolist())
+    if len(front) > 1:
+        assert any(
+            one.startswith(f"가장 먼 주민의 거리부터 줄이기로 하면 {front['dongs'].iloc[-1]}입니다")
+            for one in base.results["decision"]["would_change"]
+        )
+
+
+def test_the_fairest_site_is_the_one_that_a_search_of_all_candidates_finds(sample_bank, tmp_path, monkeypatch):
+    """Every candidate tried by hand on the demand of the report: none has a shorter worst way, and of those with its worst way none a shorter mean."""
+    monkeypatch.setenv("GSAN_BANK", sample_bank)
+    space = spaces("library_siting", tmp_path / "space", monkeypatch, **COARSE)
+    people, at = space["peopled"], space["lumps"]
+    now = at.apply(lambda point: space["open_now"].distance(point).min())
+    tried = {site: np.minimum(now, at.distance(point)) for site, point in space["candidates"].geometry.items()}
+    both = pd.DataFrame(
+        {site: [(people * way).sum() / people.sum(), way[people > 0].max()] for site, way in tried.items()}, index=["mean", "worst"]
+    ).T
+    table = pd.read_parquet(tmp_path / "space" / "fairness.parquet").iloc[1:]
+    assert table["mean"].iloc[0] == pytest.approx(both["mean"].min())
+    assert table["worst"].iloc[-1] == pytest.approx(both["worst"].min())
+    for row in table.itertuples():
+        assert both.loc[both["worst"] <= row.worst + 1e-6, "mean"].min() == pytest.approx(row.mean)

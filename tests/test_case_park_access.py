@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+import numpy as np
 import pandas as pd
 import pytest
 from case_cells import Played, play
@@ -29,6 +32,15 @@ def test_the_report_adds_up_and_is_the_same_twice(report):
     assert (ages["people"] * ages["rate"]).sum() / total == pytest.approx(one.number("served")), "age bands give another whole than dongs"
     held = (dongs["population"] * dongs["m2"]).sum()
     assert 0 < held <= one.number("per_head") * total * (1 + 1e-9), "more park was shared out than there is"
+    # the same two numbers from sums of pairs: covariance with the rank as half the mean sign over all pairs of dongs, and Theil's T between dongs
+    people, mean = dongs["population"] / total, held / total
+    old = dongs["old"].to_numpy()
+    ranks = (people.to_numpy() * (np.sign(np.subtract.outer(old, old)))).sum(axis=1)
+    assert (people * dongs["m2"] * ranks).sum() / mean == pytest.approx(one.number("old_concentration"), abs=1e-6)
+    relative = (dongs["m2"] / mean).to_numpy()
+    between = (people.to_numpy() * relative * np.log(np.where(relative > 0, relative, 1.0))).sum()
+    index = float(re.search(r"타일 지수 ([\d.]+)", next(n["note"] for n in one.results["numbers"] if n["key"] == "between_dongs"))[1])
+    assert 100 * between / index == pytest.approx(one.number("between_dongs"), rel=0.02)
     assert one.number("parks") == 110, "the sample holds 110 parks, 59 of them published twice"
     files = sorted(path.name for path in one.folder.iterdir() if path.suffix in (".json", ".parquet", ".svg"))
     assert [name for name in files if (one.folder / name).read_bytes() != (two.folder / name).read_bytes()] == []
