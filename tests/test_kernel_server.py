@@ -147,7 +147,9 @@ def test_two_starters_at_once_make_one_server(library):
     assert told == {str(server_process())}
     path = str(places.folder())
     servers = [one for one in psutil.process_iter(["cmdline", "environ"]) if "gsan_lib.kernels.server" in str(one.info["cmdline"])]
-    assert [one.pid for one in servers if str(Path(path).parent) == (one.info["environ"] or {}).get("GSAN_KERNELS_DIR")] == [server_process()]
+    assert [one.pid for one in servers if str(Path(path).parent) == (one.info["environ"] or {}).get("GSAN_KERNELS_DIR")] == [
+        server_process()
+    ]
 
 
 def test_stop_ends_the_server_after_its_kernels_and_term_does_the_same(own, start):

@@ -38,7 +38,9 @@ def spots(inbox) -> dict[str, np.ndarray]:
 def report(real_bank, tmp_path_factory: pytest.TempPathFactory) -> Played:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GSAN_BANK", real_bank)
-        return play("cctv_siting", tmp_path_factory.mktemp("cctv") / "edition", patch, municipality="dongdaemun", poles=["crossings", "junctions"])
+        return play(
+            "cctv_siting", tmp_path_factory.mktemp("cctv") / "edition", patch, municipality="dongdaemun", poles=["crossings", "junctions"]
+        )
 
 
 @pytest.fixture

@@ -77,7 +77,9 @@ def test_residents_are_kept_when_they_go_from_administrative_to_legal_dongs(repo
 def test_new_lights_are_shared_in_proportion_to_people_and_lack_and_never_beyond_the_lack(report):
     table = report.table("by_legal")
     asked = table[(table["standing"] == "어두운 편") & (table["people"] >= 1000)]
-    limit = float((asked["per_ha"] * asked["town_ha"] + asked["short"]).sum() / asked["town_ha"].sum())  # short is rounded up: a little above
+    limit = float(
+        (asked["per_ha"] * asked["town_ha"] + asked["short"]).sum() / asked["town_ha"].sum()
+    )  # short is rounded up: a little above
     burden = asked["people"] * (1 - asked["per_ha"] / limit)
     scale = brentq(lambda t: float(np.minimum(asked["short"], t * burden).sum()) - 200, 0, 1e3)
     assert (asked["given"] - np.minimum(asked["short"], scale * burden)).abs().max() < 1.5
