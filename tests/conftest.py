@@ -17,6 +17,7 @@ import pytest
 pytest_plugins = ["kernel_parts"]
 ROOT = Path(__file__).resolve().parent.parent
 COMPLETE = os.environ.get("GSAN_COMPLETE") == "1"
+MINUTES = ("test_resume.py", "test_verification.py")  # files of a few tests that take minutes
 LEFT_OUT: Counter[str] = Counter()
 
 
@@ -42,7 +43,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with most slow tests first, so that no process is left with a long one at the end; the order within a file stays."""
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
-    items.sort(key=lambda item: -slow[item.path])
+    items.sort(key=lambda item: (item.path.name not in MINUTES, -slow[item.path]))
 
 
 @pytest.hookimpl(wrapper=True)
