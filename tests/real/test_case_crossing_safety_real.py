@@ -12,7 +12,6 @@ from scipy.sparse.csgraph import connected_components
 from shapely import Point
 
 from gsan_lib import bank
-from gsan_lib.bank.building import build
 from gsan_lib.reports import cases, needs
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
@@ -24,13 +23,8 @@ DATASETS = [
 
 
 @pytest.fixture(scope="module")
-def real_bank(inbox, tmp_path_factory: pytest.TempPathFactory) -> str:
-    place = tmp_path_factory.mktemp("real_bank")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GSAN_BANK", str(place))
-        patch.setenv("GSAN_INBOX", str(inbox))
-        build("dongdaemun", DATASETS)
-    return str(place)
+def real_bank(inbox, banked) -> str:
+    return banked("dongdaemun", DATASETS)
 
 
 @pytest.fixture(scope="module")

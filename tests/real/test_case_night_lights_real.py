@@ -10,7 +10,6 @@ import pytest
 from case_cells import Played, play
 from scipy.optimize import brentq
 
-from gsan_lib.bank.building import build
 from gsan_lib.reports import cases, needs
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
@@ -35,14 +34,10 @@ NO_LIGHT = {
 
 
 @pytest.fixture(scope="module")
-def real_bank(inbox, tmp_path_factory: pytest.TempPathFactory) -> str:
+def real_bank(inbox, banked, tmp_path_factory: pytest.TempPathFactory) -> str:
     place = tmp_path_factory.mktemp("real_bank")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GSAN_BANK", str(place))
-        patch.setenv("GSAN_INBOX", str(inbox))
-        build("gwangsan", DATASETS)
-        build("dongdaemun", ["dong_boundaries", "population_age", "lights", "hydrants"])
-    return str(place)
+    banked("gwangsan", DATASETS, place)
+    return banked("dongdaemun", ["dong_boundaries", "population_age", "lights", "hydrants"], place)
 
 
 @pytest.fixture(scope="module")

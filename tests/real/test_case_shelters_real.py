@@ -10,7 +10,6 @@ from case_cells import Played, play
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from gsan_lib import bank, grids
-from gsan_lib.bank.building import build
 from gsan_lib.reports import cases, needs
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
@@ -20,13 +19,8 @@ WALK_M = 480 / 1.3  # ten minutes at 0.8 m/s, paths 1.3 times the straight line
 
 
 @pytest.fixture(scope="module")
-def real_bank(inbox, tmp_path_factory: pytest.TempPathFactory) -> str:
-    place = tmp_path_factory.mktemp("real_bank")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GSAN_BANK", str(place))
-        patch.setenv("GSAN_INBOX", str(inbox))
-        build("dongdaemun", DATASETS)
-    return str(place)
+def real_bank(inbox, banked) -> str:
+    return banked("dongdaemun", DATASETS)
 
 
 @pytest.fixture(scope="module")
